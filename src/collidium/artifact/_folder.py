@@ -1,0 +1,138 @@
+"""Artifact folders that appear whole or not at all."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import shutil
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from collidium.artifact._atomic import atomic_write
+from collidium.artifact._errors import InputError
+from collidium.artifact._hashing import config_hash, file_hash, json_dumps, to_plain
+from collidium.artifact._manifest import MANIFEST_NAME, SCHEMA_VERSION, Manifest, installed_versions, read_manifest
+
+_PLAN_NAME = ".plan.json"
+
+
+@contextmanager
+def building(
+    path: Path,
+    *,
+    kind: str,
+    config: object,
+    inputs: Sequence[Path] = (),
+    seed: int | None = None,
+    command: Sequence[str] | None = None,
+    resumable: bool = False,
+    untracked: Sequence[str] = (),
+) -> Iterator[Path]:
+    """Build an artifact in ``PATH.partial`` and give it its name when it is complete.
+
+    Parameters
+    ----------
+    path : Path
+        Where the artifact will be; must not exist.
+    kind : str
+        Kind of artifact, e.g. ``"dataset"``.
+    config : object
+        The resolved configuration (dataclass or mapping); stored in the manifest.
+    inputs : sequence of Path
+        Artifacts or files read; their hashes are stored.
+    seed : int, optional
+        The seed of a random stage.
+    command : sequence of str, optional
+        The command that makes the artifact again.
+    resumable : bool
+        Keep the partial folder when the block fails, and hand it out again to the next call with the same kind,
+        configuration and inputs.
+    untracked : sequence of str
+        Names of files whose bytes vary from run to run (timings); left out of the content hash.
+
+    Yields
+    ------
+    Path
+        The partial folder, to be filled.
+
+    Raises
+    ------
+    InputError
+        If ``path`` exists, or a partial folder of another configuration is in the way.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> out = Path(tempfile.mkdtemp()) / "numbers"
+    >>> with building(out, kind="example", config={"n": 3}) as folder:
+    ...     _ = (folder / "n.txt").write_text("3")
+    >>> sorted(file.name for file in out.iterdir())
+    ['manifest.json', 'n.txt']
+    """
+    if path.exists():
+        raise InputError(f"{path}: output exists already; choose another name or remove it")
+    started = time.monotonic()
+    recorded = {str(item): _input_hash(item) for item in inputs}
+    plan = json_dumps({"kind": kind, "config": config_hash(config), "inputs": recorded})
+    partial = path.with_name(path.name + ".partial")
+    _claim(partial, plan, path, resumable=resumable)
+    try:
+        yield partial
+        (partial / _PLAN_NAME).unlink()
+        files = _file_hashes(partial, untracked)
+        manifest = Manifest(
+            kind=kind,
+            schema_version=SCHEMA_VERSION,
+            config=to_plain(config),
+            inputs=recorded,
+            packages=installed_versions(),
+            seed=seed,
+            seconds=round(time.monotonic() - started, 3),
+            command=list(command) if command is not None else None,
+            files=files,
+            content_hash=hashlib.sha256(json_dumps(files).encode()).hexdigest(),
+        )
+        with atomic_write(partial / MANIFEST_NAME, "w") as stream:
+            stream.write(json_dumps(dataclasses.asdict(manifest)))
+        partial.rename(path)
+    except BaseException:
+        if not resumable:
+            shutil.rmtree(partial, ignore_errors=True)
+        raise
+
+
+def _claim(partial: Path, plan: str, path: Path, *, resumable: bool) -> None:
+    """Make the partial folder, or take up the one that an interrupted call left."""
+    if partial.exists() and not resumable:
+        shutil.rmtree(partial)
+    if partial.exists():
+        written = partial / _PLAN_NAME
+        if not written.is_file() or written.read_text(encoding="utf-8") != plan:
+            raise InputError(f"{partial}: left by a job of another configuration; remove it or choose another name")
+        return
+    if path.parent != Path() and path.parent.exists() and not path.parent.is_dir():
+        raise InputError(f"{path.parent}: is a file, a folder is needed")
+    partial.mkdir(parents=True)
+    try:
+        with atomic_write(partial / _PLAN_NAME, "w") as stream:
+            stream.write(plan)
+    except BaseException:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise
+
+
+def _input_hash(item: Path) -> str:
+    """Content hash of an artifact, or hash of a file."""
+    if item.is_dir():
+        return read_manifest(item).content_hash
+    if not item.is_file():
+        raise InputError(f"{item}: no such file or folder")
+    return file_hash(item)
+
+
+def _file_hashes(folder: Path, untracked: Sequence[str]) -> dict[str, str]:
+    """Hashes of the files of a folder by relative path, without the untracked ones."""
+    names = sorted(str(file.relative_to(folder)) for file in folder.rglob("*") if file.is_file())
+    return {name: file_hash(folder / name) for name in names if Path(name).name not in untracked}

@@ -1,0 +1,248 @@
+"""Batches for training: shuffled, packed, ordered by length, the same for the same seed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from collidium.artifact import InputError
+from collidium.cloud._cloud import Cloud
+from collidium.cloud._dataset import Dataset
+from collidium.cloud._features import FeatureSchema, ParticleColumns
+from collidium.cloud._jets import Jets
+from collidium.cloud._split import SplitName
+
+WINDOW_JETS = 32_768
+
+
+@dataclass(frozen=True, kw_only=True)
+class BatchPlan:
+    """How a split becomes batches; what is loaded at a time does not grow with the dataset.
+
+    Attributes
+    ----------
+    dataset : Dataset
+        The data.
+    schema : FeatureSchema
+        The features to compute.
+    split : {"train", "val", "test", "all"}
+        Which part.
+    batch_size : int
+        Jets in a batch.
+    max_particles : int
+        Particles kept of each jet, the hardest.
+    is_shuffled : bool
+        Shuffle shards and, in windows of about ``window_jets`` jets, jets; otherwise the order of storage.
+    has_partial_batch : bool
+        Keep the last, smaller batch.
+    window_jets : int
+        Jets in memory at a time.
+    """
+
+    dataset: Dataset
+    schema: FeatureSchema
+    split: SplitName
+    batch_size: int
+    max_particles: int = 128
+    is_shuffled: bool = True
+    has_partial_batch: bool = False
+    window_jets: int = WINDOW_JETS
+
+    def __post_init__(self) -> None:
+        for name in ("batch_size", "max_particles", "window_jets"):
+            if getattr(self, name) < 1:
+                raise InputError(f"{name} is {getattr(self, name)}, at least 1 is needed")
+        self.schema.check(self.dataset.columns, str(self.dataset.path))
+
+    @cached_property
+    def counts(self) -> NDArray[np.int64]:
+        """Jets of the split in each shard."""
+        return np.array([len(self.dataset.rows(i, self.split)) for i in range(self.dataset.num_shards)], dtype=np.int64)
+
+    @property
+    def num_jets(self) -> int:
+        """Jets in the split."""
+        return int(self.counts.sum())
+
+    @property
+    def num_batches(self) -> int:
+        """Batches in an epoch."""
+        whole, rest = divmod(self.num_jets, self.batch_size)
+        return whole + (1 if rest and self.has_partial_batch else 0)
+
+    def epoch(self, *, seed: int = 0, epoch: int = 0, start: int = 0) -> Iterator[Cloud]:
+        """Yield the batches of an epoch.
+
+        Parameters
+        ----------
+        seed, epoch : int
+            They decide the order, alone.
+        start : int
+            Batches to pass over: a resumed epoch goes on with the identical batches.
+
+        Yields
+        ------
+        Cloud
+            A batch; its jets are ordered by length.
+
+        Raises
+        ------
+        InputError
+            If the split cannot fill one batch.
+        """
+        if self.num_batches == 0:
+            raise InputError(
+                f"{self.dataset.path}: the {self.split} split has {self.num_jets} jets, a batch needs {self.batch_size}"
+            )
+        pending: Jets | None = None
+        position, first = 0, start * self.batch_size
+        end = self.num_batches * self.batch_size
+        for number, window in enumerate(self._windows(seed, epoch)):
+            size = int(self.counts[window].sum())
+            begin, position = position, position + size
+            if position <= first:
+                continue
+            jets = self._load(window, np.random.default_rng([seed, epoch, 1, number]))
+            jets = jets.take(np.arange(max(first - begin, 0), min(size, end - begin)))
+            pending = jets if pending is None or not len(pending) else Jets.concat([pending, jets])
+            cut = 0
+            while len(pending) - cut >= self.batch_size:
+                yield self._cloud(pending, np.arange(cut, cut + self.batch_size))
+                cut += self.batch_size
+            pending = pending.take(np.arange(cut, len(pending)))
+        if pending is not None and len(pending) and self.has_partial_batch:
+            yield self._cloud(pending, np.arange(len(pending)))
+
+    def _windows(self, seed: int, epoch: int) -> list[NDArray[np.int64]]:
+        """Shards in the order of the epoch, cut into windows of enough jets."""
+        order = np.arange(len(self.counts))
+        if self.is_shuffled:
+            order = np.random.default_rng([seed, epoch, 0]).permutation(order)
+        filled = np.cumsum(self.counts[order])
+        number = np.maximum(filled - 1, 0) // self.window_jets
+        return [order[number == value] for value in np.unique(number)]
+
+    def _load(self, window: NDArray[np.int64], generator: np.random.Generator) -> Jets:
+        """The split's jets of a window, in the order of the epoch."""
+        parts = [
+            self.dataset.read_shard(int(i)).take(
+                self.dataset.rows(int(i), self.split), max_particles=self.max_particles
+            )
+            for i in window
+        ]
+        jets = Jets.concat(parts)
+        return jets.take(generator.permutation(len(jets))) if self.is_shuffled else jets
+
+    def _cloud(self, jets: Jets, rows: NDArray[np.int64]) -> Cloud:
+        """A batch of these rows, ordered by length where the order is free."""
+        rows = rows[np.argsort(jets.lengths[rows], kind="stable")]
+        return make_cloud(jets.take(rows), self.schema)
+
+    def truncated(self) -> tuple[float, float]:
+        """Fraction of particles, and of summed pT, that ``max_particles`` cuts away from the split."""
+        lost = np.zeros(2)
+        total = np.zeros(2)
+        for i in range(self.dataset.num_shards):
+            jets = self.dataset.read_shard(i).take(self.dataset.rows(i, self.split))
+            pt = np.hypot(jets.particles["part_px"], jets.particles["part_py"]).astype(np.float64)
+            place = np.arange(len(pt)) - np.repeat(jets.offsets[:-1], jets.lengths)
+            is_lost = place >= self.max_particles
+            lost += (is_lost.sum(), pt[is_lost].sum())
+            total += (len(pt), pt.sum())
+        fractions = lost / np.maximum(total, 1e-300)
+        return float(fractions[0]), float(fractions[1])
+
+
+def batches(
+    dataset: Dataset,
+    schema: FeatureSchema,
+    *,
+    split: SplitName,
+    batch_size: int,
+    seed: int = 0,
+    epoch: int = 0,
+    start: int = 0,
+    max_particles: int = 128,
+    is_shuffled: bool = True,
+    has_partial_batch: bool = False,
+) -> Iterator[Cloud]:
+    """Yield the batches of one epoch: :class:`BatchPlan` in one call.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        The data.
+    schema : FeatureSchema
+        The features to compute.
+    split : {"train", "val", "test", "all"}
+        Which part.
+    batch_size : int
+        Jets in a batch.
+    seed, epoch, start : int
+        As :meth:`BatchPlan.epoch` takes them.
+    max_particles : int
+        Particles kept of each jet, the hardest.
+    is_shuffled, has_partial_batch : bool
+        As in :class:`BatchPlan`.
+
+    Yields
+    ------
+    Cloud
+        A batch.
+    """
+    plan = BatchPlan(
+        dataset=dataset,
+        schema=schema,
+        split=split,
+        batch_size=batch_size,
+        max_particles=max_particles,
+        is_shuffled=is_shuffled,
+        has_partial_batch=has_partial_batch,
+    )
+    yield from plan.epoch(seed=seed, epoch=epoch, start=start)
+
+
+def make_cloud(jets: Jets, schema: FeatureSchema) -> Cloud:
+    """Compute the features of jets and pack them for a model.
+
+    Parameters
+    ----------
+    jets : Jets
+        N jets with T particles, with the columns that the schema needs.
+    schema : FeatureSchema
+        The features.
+
+    Returns
+    -------
+    Cloud
+        The jets in the same order, float32.
+    """
+    offsets = torch.from_numpy(np.ascontiguousarray(jets.offsets))
+    lengths = offsets.diff()
+    columns = {}
+    for name in schema.columns:
+        if name in jets.particles:
+            columns[name] = _tensor(jets.particles[name])
+        else:
+            columns[name] = torch.repeat_interleave(_tensor(jets.scalars[name]), lengths)
+    p4 = torch.stack([columns[name] for name in ("part_energy", "part_px", "part_py", "part_pz")], 1)
+    return Cloud(
+        p4=p4,
+        x=schema.compute(ParticleColumns(columns)),
+        offsets=offsets,
+        g=schema.compute_jet(p4, offsets),
+        y=torch.from_numpy(jets.scalars["label"].astype(np.int64)),
+        w=_tensor(jets.scalars["weight"]),
+        event_id=torch.from_numpy(jets.scalars["event_id"].astype(np.uint64).view(np.int64)),
+    )
+
+
+def _tensor(column: NDArray[Any]) -> torch.Tensor:
+    """A column as float32 tensor, copied."""
+    return torch.from_numpy(column.astype(np.float32))
