@@ -1,0 +1,43 @@
+# Each target does the set-up it needs once; the second time it passes it by.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+SETUP := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help setup quickstart test test-fast lint bench docs clean
+
+help: ## list the targets
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+$(SETUP): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt pip
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	touch $@
+
+setup: $(SETUP) ## make .venv with everything for use and development
+
+quickstart: $(SETUP) ## collisions to a trained, measured tagger with a page of plots
+	$(BIN)/collidium run quickstart
+
+test-fast: $(SETUP) ## the fast tests
+	$(BIN)/python -m pytest -m "not slow"
+
+test: $(SETUP) ## all tests: the fast ones, then the slow ones
+	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -m slow
+
+lint: $(SETUP) ## formatting, lint and types
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+bench: $(SETUP) ## every benchmark: ours, the peer's, the ratio
+	for script in benchmarks/[a-z]*.py; do $(BIN)/python $$script || exit 1; done
+
+docs: $(SETUP) ## the documentation, in site/; a warning is an error
+	$(BIN)/mkdocs build --strict --quiet
+
+clean: ## remove the environments and caches, keep data/ and runs/
+	rm -rf $(VENV) .venv-* site .mypy_cache .ruff_cache .pytest_cache

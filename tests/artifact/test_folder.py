@@ -1,0 +1,111 @@
+"""Artifact folders: whole or absent, resumable, hashed by content."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from collidium.artifact import InputError, atomic_write, building, read_manifest
+
+
+def _build(path: Path, text: str = "3", **options: object) -> None:
+    with building(path, kind="example", config={"n": 3}, **options) as folder:  # type: ignore[arg-type]
+        (folder / "n.txt").write_text(text)
+
+
+def test_manifest_records_what_was_made(tmp_path: Path) -> None:
+    _build(tmp_path / "a", seed=7, command=["collidium", "example"])
+    manifest = read_manifest(tmp_path / "a", "example")
+    assert manifest.config == {"n": 3}
+    assert manifest.seed == 7
+    assert manifest.command == ["collidium", "example"]
+    assert list(manifest.files) == ["n.txt"]
+    assert "torch" in manifest.packages
+
+
+def test_content_hash_depends_on_content_alone(tmp_path: Path) -> None:
+    for name, text in (("a", "3"), ("b", "3"), ("c", "4")):
+        _build(tmp_path / name, text)
+    a, b, c = (read_manifest(tmp_path / name).content_hash for name in "abc")
+    assert a == b != c
+
+
+def test_untracked_files_do_not_change_the_hash(tmp_path: Path) -> None:
+    for name in "ab":
+        with building(tmp_path / name, kind="example", config={}, untracked=["timings.jsonl"]) as folder:
+            (folder / "timings.jsonl").write_text(name)
+    assert read_manifest(tmp_path / "a").content_hash == read_manifest(tmp_path / "b").content_hash
+
+
+def test_inputs_are_recorded_by_content(tmp_path: Path) -> None:
+    _build(tmp_path / "a")
+    _build(tmp_path / "b", inputs=[tmp_path / "a"])
+    assert read_manifest(tmp_path / "b").inputs == {str(tmp_path / "a"): read_manifest(tmp_path / "a").content_hash}
+
+
+def test_existing_output_is_refused_and_kept(tmp_path: Path) -> None:
+    _build(tmp_path / "a")
+    before = (tmp_path / "a" / "manifest.json").read_bytes()
+    with pytest.raises(InputError, match="output exists already"):
+        _build(tmp_path / "a", "other")
+    assert (tmp_path / "a" / "manifest.json").read_bytes() == before
+
+
+@pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
+def test_failure_leaves_nothing(tmp_path: Path, error: type[BaseException]) -> None:
+    with pytest.raises(error), building(tmp_path / "a", kind="example", config={}) as folder:
+        (folder / "half").write_text("x")
+        raise error
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_resumable_failure_keeps_the_work(tmp_path: Path) -> None:
+    with (
+        pytest.raises(KeyboardInterrupt),
+        building(tmp_path / "a", kind="e", config={"n": 1}, resumable=True) as folder,
+    ):
+        (folder / "first").write_text("1")
+        raise KeyboardInterrupt
+    assert not (tmp_path / "a").exists()
+    with building(tmp_path / "a", kind="e", config={"n": 1}, resumable=True) as folder:
+        assert (folder / "first").read_text() == "1"
+        (folder / "second").write_text("2")
+    assert sorted(read_manifest(tmp_path / "a").files) == ["first", "second"]
+
+
+def test_partial_of_another_configuration_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt), building(tmp_path / "a", kind="e", config={"n": 1}, resumable=True):
+        raise KeyboardInterrupt
+    with (
+        pytest.raises(InputError, match="another configuration"),
+        building(tmp_path / "a", kind="e", config={"n": 2}, resumable=True),
+    ):
+        pass
+
+
+def test_damaged_manifest_is_named(tmp_path: Path) -> None:
+    _build(tmp_path / "a")
+    (tmp_path / "a" / "manifest.json").write_text("{")
+    with pytest.raises(InputError, match=r"manifest.json: damaged manifest"):
+        read_manifest(tmp_path / "a")
+    (tmp_path / "a" / "manifest.json").write_text(json.dumps({"kind": "x"}))
+    with pytest.raises(InputError, match="damaged manifest"):
+        read_manifest(tmp_path / "a")
+
+
+def test_other_kind_is_refused(tmp_path: Path) -> None:
+    _build(tmp_path / "a")
+    with pytest.raises(InputError, match="is a example artifact, a dataset artifact is needed"):
+        read_manifest(tmp_path / "a", "dataset")
+
+
+def test_atomic_write_keeps_the_old_file_on_failure(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_text("old")
+    with pytest.raises(RuntimeError), atomic_write(path, "w") as stream:
+        stream.write("new")
+        raise RuntimeError
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
