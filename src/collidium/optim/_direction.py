@@ -1,0 +1,196 @@
+"""Slot 4: from momentum to direction, by the fastest form for the shape, precision and device."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache
+
+import torch
+from torch import Tensor
+
+from collidium.optim._coefficients import COEFFICIENTS, schedule
+from collidium.optim._exact_polar import exact_polar
+from collidium.optim._names import unknown_name
+from collidium.optim._newton_schulz import iterate, iterate_gram, normalize_into
+from collidium.optim._pipeline import MatrixStep, Options, Slot, require
+
+DIRECTIONS: tuple[str, ...] = ("exact", *COEFFICIENTS)
+PRECISIONS: dict[str, torch.dtype | None] = {
+    "auto": None,
+    "bfloat16": torch.bfloat16,
+    "float32": torch.float32,
+    "float64": torch.float64,
+}
+FORMS = ("auto", "standard", "gram")
+
+# The cost table, from measurements with one thread on a CPU with AMX. A bfloat16 product has a fixed start-up cost
+# there, so float32 wins for products r^2 k below 2^19; the Gram form is level at k = 2 r and wins from k = 3 r on in
+# both precisions; the eigendecomposition never wins. CUDA devices follow the same aspect (the operation counts are
+# equal) and have no lower limit for bfloat16.
+FLOAT32_BELOW = {"cpu": 1 << 19}
+GRAM_FROM_ASPECT = 3
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How a stack of matrices is orthogonalised: the form and the precision."""
+
+    form: str
+    dtype: torch.dtype
+
+
+def choose_plan(
+    rows: int,
+    columns: int,
+    *,
+    dtype: torch.dtype,
+    device: torch.device,
+    precision: str = "auto",
+    form: str = "auto",
+) -> Plan:
+    """Form and precision for matrices whose short side is ``rows``.
+
+    Parameters
+    ----------
+    rows, columns : int
+        Short and long side of the matrices.
+    dtype : torch.dtype
+        Precision in which they are kept; float64 is never lowered.
+    device : torch.device
+        Where they are.
+    precision : {"auto", "bfloat16", "float32", "float64"}
+        ``"auto"`` looks up the cost table.
+    form : {"auto", "standard", "gram"}
+        ``"auto"`` looks up the cost table.
+
+    Returns
+    -------
+    Plan
+
+    Examples
+    --------
+    >>> choose_plan(16, 64, dtype=torch.float32, device=torch.device("cpu"))
+    Plan(form='gram', dtype=torch.float32)
+    >>> choose_plan(512, 512, dtype=torch.float64, device=torch.device("cpu"))
+    Plan(form='standard', dtype=torch.float64)
+    """
+    work = PRECISIONS[precision]
+    if work is None:
+        is_small = rows * rows * columns < FLOAT32_BELOW.get(device.type, 0)
+        lowered = torch.float32 if is_small or not has_fast_bfloat16(device.type) else torch.bfloat16
+        work = torch.float64 if dtype == torch.float64 else lowered
+    if form == "auto":
+        form = "gram" if columns >= GRAM_FROM_ASPECT * rows else "standard"
+    return Plan(form, work)
+
+
+@cache
+def has_fast_bfloat16(device_type: str) -> bool:
+    """Whether products of bfloat16 matrices run on matrix units of the device, rather than in emulation."""
+    if device_type == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    if device_type == "cpu":
+        # Releases of torch that cannot tell are taken to have none: emulated bfloat16 is many times slower.
+        capabilities: Callable[[], dict[str, object]] = getattr(torch.cpu, "get_capabilities", dict)
+        return bool(capabilities().get("amx_bf16", False))
+    return False
+
+
+def orthogonalize(
+    matrices: Sequence[Tensor],
+    direction: str = "polar_express_5",
+    *,
+    steps: int | None = None,
+    precision: str = "auto",
+    form: str = "auto",
+    eps: float = 1e-7,
+) -> list[Tensor]:
+    """Directions of many matrices at once; those of one shape, either way round, are batched.
+
+    Parameters
+    ----------
+    matrices : sequence of Tensor, each (..., m, n), 1
+        Matrices or stacks of matrices, each treated by itself; only read.
+    direction : str
+        ``"exact"`` or a key of ``COEFFICIENTS``.
+    steps : int, optional
+        Newton-Schulz steps; the published number of the set if not given.
+    precision, form : str
+        As in `choose_plan`. ``"auto"`` means float64 for the exact map.
+    eps : float
+        As in `newton_schulz`.
+
+    Returns
+    -------
+    list of Tensor, shapes of the inputs
+        New tensors, in the precision of the iteration.
+
+    Examples
+    --------
+    >>> both = orthogonalize([torch.eye(3), torch.ones(2, 1)], "exact")
+    >>> [tuple(direction.shape) for direction in both]
+    [(3, 3), (2, 1)]
+    """
+    if direction == "exact":
+        return [exact_polar(matrix, dtype=PRECISIONS[precision] or torch.float64) for matrix in matrices]
+    triples, safety = schedule(direction, steps), COEFFICIENTS[direction].safety
+    batches: dict[tuple[object, ...], list[int]] = {}
+    wide = [matrix.mT if matrix.shape[-2] > matrix.shape[-1] else matrix for matrix in matrices]
+    for index, matrix in enumerate(wide):
+        batches.setdefault((matrix.shape[-2:], matrix.dtype, matrix.device), []).append(index)
+    results = list(wide)
+    for indices in batches.values():
+        first = wide[indices[0]]
+        rows, columns = first.shape[-2:]
+        plan = choose_plan(rows, columns, dtype=first.dtype, device=first.device, precision=precision, form=form)
+        counts = [wide[index].shape[:-2].numel() for index in indices]
+        x = torch.empty(sum(counts), rows, columns, dtype=plan.dtype, device=first.device)
+        for index, part in zip(indices, torch.split(x, counts), strict=True):
+            normalize_into(part.view(wide[index].shape), wide[index], safety, eps)
+        x = (iterate_gram if plan.form == "gram" else iterate)(x, triples)
+        for index, part in zip(indices, torch.split(x, counts), strict=True):
+            results[index] = part.view(wide[index].shape)
+    return [
+        result.mT if matrix.shape[-2] > matrix.shape[-1] else result
+        for matrix, result in zip(matrices, results, strict=True)
+    ]
+
+
+def _check(options: Options) -> None:
+    if options["direction"] not in DIRECTIONS:
+        raise unknown_name("direction", options["direction"], DIRECTIONS)
+    if options["precision"] not in PRECISIONS:
+        raise unknown_name("precision", options["precision"], PRECISIONS)
+    if options["form"] not in FORMS:
+        raise unknown_name("form", options["form"], FORMS)
+    require(options, "eps", options["eps"] > 0.0, "a number > 0")
+    if options["direction"] == "exact":
+        require(options, "precision", options["precision"] != "bfloat16", "float32 or float64 for the exact map")
+    else:
+        schedule(options["direction"], options["steps"])
+
+
+def _advance(matrices: list[MatrixStep], options: Options) -> None:
+    blocks = [matrix.view.blocks(matrix.update) for matrix in matrices]
+    directions = iter(
+        orthogonalize(
+            [block for group in blocks for block in group],
+            options["direction"],
+            steps=options["steps"],
+            precision=options["precision"],
+            form=options["form"],
+            eps=options["eps"],
+        )
+    )
+    for matrix, group in zip(matrices, blocks, strict=True):
+        matrix.blocks = [next(directions) for _ in group]
+
+
+DIRECTION = Slot(
+    number=4,
+    variant="polar factor by named map",
+    defaults={"direction": "polar_express_5", "steps": None, "precision": "auto", "form": "auto", "eps": 1e-7},
+    check=_check,
+    advance=_advance,
+)

@@ -1,0 +1,62 @@
+"""What the optimizers refuse as a gradient."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import torch
+from torch import Tensor
+
+
+class NonFiniteGradientError(ValueError):
+    """A gradient has a NaN, an infinity or an overflowing norm; weights and optimizer state were not touched."""
+
+
+def refuse_unsupported(name: str, gradient: Tensor) -> None:
+    """Raise ValueError on sparse and complex gradients."""
+    if gradient.layout != torch.strided:
+        raise ValueError(f"gradient of {name} is sparse ({gradient.layout}); a dense gradient is needed")
+    if gradient.is_complex():
+        raise ValueError(f"gradient of {name} is complex ({gradient.dtype}); a real gradient is needed")
+
+
+def refuse_non_finite(gradients: Sequence[tuple[str, Tensor]]) -> None:
+    """Raise if the Frobenius norm of any gradient is not finite.
+
+    Parameters
+    ----------
+    gradients : sequence of (name, Tensor)
+        Only read. One synchronisation per device, however many there are.
+
+    Raises
+    ------
+    NonFiniteGradientError
+        Naming the parameters.
+
+    Examples
+    --------
+    >>> refuse_non_finite([("w", torch.tensor([1.0, float("nan")]))])
+    Traceback (most recent call last):
+    ...
+    collidium.optim._gradients.NonFiniteGradientError: non-finite gradient in w; nothing was changed
+    """
+    norms = [torch.linalg.vector_norm(gradient, dtype=_wide_dtype(gradient)) for _, gradient in gradients]
+    if all(_all_finite([norms[i] for i in indices]) for indices in _by_device(norms)):
+        return
+    names = [name for (name, _), norm in zip(gradients, norms, strict=True) if not bool(norm.isfinite())]
+    raise NonFiniteGradientError(f"non-finite gradient in {', '.join(names)}; nothing was changed")
+
+
+def _wide_dtype(gradient: Tensor) -> torch.dtype:
+    return torch.promote_types(gradient.dtype, torch.float32)
+
+
+def _by_device(tensors: Sequence[Tensor]) -> Iterable[list[int]]:
+    groups: dict[torch.device, list[int]] = {}
+    for index, tensor in enumerate(tensors):
+        groups.setdefault(tensor.device, []).append(index)
+    return groups.values()
+
+
+def _all_finite(norms: list[Tensor]) -> bool:
+    return bool(torch.stack([norm.isfinite() for norm in norms]).all())

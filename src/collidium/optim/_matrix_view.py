@@ -1,0 +1,76 @@
+"""How a parameter is seen as matrices: itself, a stack, a flattened convolution, blocks of rows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+
+import torch
+from torch import Tensor
+
+from collidium.optim._names import unknown_name
+
+VIEWS: Mapping[str, str] = MappingProxyType(
+    {
+        "matrix": "(m, n): one matrix, rows are outputs",
+        "stack": "(..., m, n): one matrix per leading index (experts, heads)",
+        "flatten": "(out, in, ...): one matrix out x (in ...) (convolutions)",
+    }
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class MatrixView:
+    """The matrices inside one parameter.
+
+    Parameters
+    ----------
+    kind : {"matrix", "stack", "flatten"}
+        A key of ``VIEWS``. Never guessed: a 4-dimensional tensor may be a convolution or a stack of stacks.
+    split_sizes : tuple of int
+        Numbers of rows of the blocks of a fused weight, for example ``(d, d, d)`` for query, key and value; empty
+        if the weight is not fused.
+
+    Examples
+    --------
+    >>> import torch
+    >>> fused = MatrixView(kind="matrix", split_sizes=(4, 2, 2))
+    >>> [tuple(block.shape) for block in fused.blocks(torch.zeros(8, 3))]
+    [(4, 3), (2, 3), (2, 3)]
+    """
+
+    kind: str = "matrix"
+    split_sizes: tuple[int, ...] = ()
+
+    def pieces(self, tensor: Tensor) -> Sequence[Tensor]:
+        """Blocks of rows in the parameter's own dimensions, as views of ``tensor``."""
+        if not self.split_sizes:
+            return (tensor,)
+        return torch.split(tensor, list(self.split_sizes), dim=self._row_dim)
+
+    def blocks(self, tensor: Tensor) -> list[Tensor]:
+        """Blocks as matrices or stacks of matrices ``(..., m, n)``."""
+        if self.kind == "flatten":
+            return [piece.flatten(1) for piece in self.pieces(tensor)]
+        return list(self.pieces(tensor))
+
+    def check(self, shape: Sequence[int], name: str) -> None:
+        """Raise ValueError if a parameter of this shape cannot be seen this way."""
+        if self.kind not in VIEWS:
+            raise unknown_name("view", self.kind, VIEWS)
+        if len(shape) < 2 or (self.kind == "matrix" and len(shape) != 2):
+            raise ValueError(
+                f"parameter {name} has shape {tuple(shape)}; the view {self.kind!r} needs "
+                + ("2 dimensions" if self.kind == "matrix" else "at least 2 dimensions")
+                + (", for more set the group's view to 'stack' or 'flatten'" if len(shape) > 2 else "")
+            )
+        if self.split_sizes and (min(self.split_sizes) < 1 or sum(self.split_sizes) != shape[self._row_dim]):
+            raise ValueError(
+                f"split_sizes {self.split_sizes} of parameter {name}: positive sizes with sum "
+                f"{shape[self._row_dim]} (its rows) are needed"
+            )
+
+    @property
+    def _row_dim(self) -> int:
+        return 0 if self.kind == "flatten" else -2

@@ -1,0 +1,191 @@
+"""Newton-Schulz iteration towards the polar factor, in the standard and in the Gram form."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+
+import torch
+from torch import Tensor
+
+from collidium.optim._coefficients import COEFFICIENTS, Triple, schedule
+
+FIRST_RESTART = 2
+RESTART_EVERY = 3
+
+
+def newton_schulz(
+    matrix: Tensor,
+    coefficients: str = "polar_express_5",
+    *,
+    steps: int | None = None,
+    dtype: torch.dtype = torch.float32,
+    eps: float = 1e-7,
+) -> Tensor:
+    """Approximate polar factor ``U V^T`` of a matrix ``U S V^T``.
+
+    Parameters
+    ----------
+    matrix : Tensor, (..., m, n), 1
+        Matrix or stack of matrices; each is treated by itself.
+    coefficients : str
+        A key of ``COEFFICIENTS``.
+    steps : int, optional
+        Number of iterations; the published number of the set if not given.
+    dtype : torch.dtype
+        Precision of the iteration. The normalisation is done in the precision of the matrix.
+    eps : float
+        Smallest Frobenius norm that is scaled to one; smaller matrices are divided by ``eps``, so zeros stay zeros.
+
+    Returns
+    -------
+    Tensor, (..., m, n), 1
+        New tensor with the dtype of ``matrix``; its singular values lie in the band of the coefficient set.
+
+    Notes
+    -----
+    On the wide form, ``X <- a X + (b A + c A A) X`` with ``A = X X^T``: an odd polynomial acts on each singular value
+    while the singular vectors stay.
+
+    References
+    ----------
+    K. Jordan et al., Muon: an optimizer for hidden layers in neural networks (2024);
+    N. Amsel et al., The Polar Express, arXiv:2505.16932.
+
+    Examples
+    --------
+    >>> orthogonal = newton_schulz(torch.diag(torch.tensor([3.0, 1.0])), "taylor", steps=20)
+    >>> bool(torch.allclose(orthogonal, torch.eye(2), atol=1e-5))
+    True
+    """
+    return _on_wide_form(matrix, coefficients, steps, dtype, eps, iterate)
+
+
+def gram_newton_schulz(
+    matrix: Tensor,
+    coefficients: str = "polar_express_5",
+    *,
+    steps: int | None = None,
+    dtype: torch.dtype = torch.float32,
+    eps: float = 1e-7,
+) -> Tensor:
+    """Newton-Schulz iteration run on the small Gram matrix ``X X^T``.
+
+    The same polynomials as in `newton_schulz`, hence the same result up to rounding, with fewer operations when
+    one side of the matrix is well over twice the other.
+
+    Parameters
+    ----------
+    matrix : Tensor, (..., m, n), 1
+        Matrix or stack of matrices.
+    coefficients, steps, dtype, eps
+        As in `newton_schulz`.
+
+    Returns
+    -------
+    Tensor, (..., m, n), 1
+        New tensor with the dtype of ``matrix``.
+
+    Notes
+    -----
+    With ``p(G) = a I + b G + c G G`` the iteration is ``Q <- p(G) Q``, ``G <- p(G) G p(G)``, and ``X <- Q X`` at the
+    end. Rounding of ``G`` is amplified by the slopes, so ``X`` and ``G`` are rebuilt after the first two steps and
+    every three steps from there on.
+
+    Examples
+    --------
+    >>> wide = torch.arange(8.0).reshape(2, 4)
+    >>> bool(torch.allclose(gram_newton_schulz(wide), newton_schulz(wide), atol=1e-4))
+    True
+    """
+    return _on_wide_form(matrix, coefficients, steps, dtype, eps, iterate_gram)
+
+
+def normalize_into(out: Tensor, matrix: Tensor, safety: float, eps: float) -> None:
+    """Write ``matrix / (safety max(||matrix||_F, eps))`` into ``out``; norms per matrix of the stack."""
+    norm = torch.linalg.vector_norm(matrix, dim=(-2, -1), keepdim=True).clamp_(min=eps)
+    torch.div(matrix, norm.mul_(safety), out=out)
+
+
+def iterate(x: Tensor, triples: Sequence[Triple]) -> Tensor:
+    """Run the polynomials on a stack of normalised wide matrices.
+
+    Parameters
+    ----------
+    x : Tensor, (B, r, k), 1
+        Contiguous, ``r <= k``; used as working memory, its content is lost.
+    triples : sequence of (a, b, c)
+        Coefficients of every step.
+
+    Returns
+    -------
+    Tensor, (B, r, k), 1
+    """
+    num, rows, _ = x.shape
+    gram = x.new_empty(num, rows, rows)
+    quadratic = torch.empty_like(gram)
+    spare = torch.empty_like(x)
+    for a, b, c in triples:
+        torch.bmm(x, x.mT, out=gram)
+        if c == 0.0:
+            torch.mul(gram, b, out=quadratic)
+        else:
+            torch.baddbmm(gram, gram, gram, beta=b, alpha=c, out=quadratic)
+        torch.baddbmm(x, quadratic, x, beta=a, out=spare)
+        x, spare = spare, x
+    return x
+
+
+def iterate_gram(x: Tensor, triples: Sequence[Triple]) -> Tensor:
+    """Run the polynomials on the Gram matrices of a stack of normalised wide matrices.
+
+    Parameters
+    ----------
+    x : Tensor, (B, r, k), 1
+        ``r <= k``, normalised.
+    triples : sequence of (a, b, c)
+        Coefficients of every step.
+
+    Returns
+    -------
+    Tensor, (B, r, k), 1
+    """
+    cuts = [0, *range(FIRST_RESTART, len(triples), RESTART_EVERY), len(triples)]
+    for start, stop in pairwise(cuts):
+        x = torch.bmm(_accumulated_polynomial(torch.bmm(x, x.mT), triples[start:stop]), x)
+    return x
+
+
+def _accumulated_polynomial(gram: Tensor, triples: Sequence[Triple]) -> Tensor:
+    """Product of the polynomials of successive Gram matrices, (B, r, r)."""
+    product: Tensor | None = None
+    for index, (a, b, c) in enumerate(triples):
+        quadratic = gram * b if c == 0.0 else torch.baddbmm(gram, gram, gram, beta=b, alpha=c)
+        if index + 1 < len(triples):
+            half = torch.baddbmm(gram, gram, quadratic, beta=a)
+            gram = torch.baddbmm(half, quadratic, half, beta=a)
+        if product is None:
+            product = quadratic
+            product.diagonal(dim1=-2, dim2=-1).add_(a)
+        else:
+            product = torch.baddbmm(product, quadratic, product, beta=a)
+    assert product is not None
+    return product
+
+
+def _on_wide_form(
+    matrix: Tensor,
+    coefficients: str,
+    steps: int | None,
+    dtype: torch.dtype,
+    eps: float,
+    iteration: Callable[[Tensor, Sequence[Triple]], Tensor],
+) -> Tensor:
+    triples = schedule(coefficients, steps)
+    wide = matrix.mT if matrix.shape[-2] > matrix.shape[-1] else matrix
+    if matrix.numel() == 0:
+        return torch.zeros_like(matrix)
+    x = torch.empty(wide.shape, dtype=dtype, device=matrix.device)
+    normalize_into(x, wide, COEFFICIENTS[coefficients].safety, eps)
+    result = iteration(x.view(-1, *x.shape[-2:]), triples).view(wide.shape).to(matrix.dtype)
+    return result.mT if wide is not matrix else result

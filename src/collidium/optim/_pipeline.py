@@ -1,0 +1,226 @@
+"""The pipeline of nine slots that every matrix optimizer of the family is composed of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from collidium.optim._matrix_view import MatrixView
+
+Options = MutableMapping[str, Any]
+
+SLOTS: Mapping[int, str] = MappingProxyType(
+    {
+        0: "routing",
+        1: "gradient correction",
+        2: "momentum",
+        3: "pre-processing",
+        4: "direction map",
+        5: "post-normalisation",
+        6: "step size",
+        7: "shape factor",
+        8: "decay or constraint",
+        9: "apply and hooks",
+    }
+)
+LAST_GROUP_SLOT = 1
+CHUNK_BYTES: Mapping[str, int] = MappingProxyType({"cpu": 4 << 20, "cuda": 256 << 20})
+"""Float32 bytes of the matrices that pass together through slots 2 to 9: enough to batch, little enough to stay in
+cache (CPU) and to bound the memory of a step."""
+
+
+@dataclass(slots=True)
+class ParameterStep:
+    """One parameter with a gradient, in one step.
+
+    Parameters
+    ----------
+    name : str
+        Name for messages.
+    weight : Tensor, any shape, 1
+        The parameter.
+    gradient : Tensor, same shape
+        Only read, by everyone.
+    state : dict of str to Tensor
+        Persistent state of the parameter.
+    """
+
+    name: str
+    weight: Tensor
+    gradient: Tensor
+    state: dict[str, Tensor]
+
+
+@dataclass(slots=True)
+class MatrixStep:
+    """One matrix parameter on its way through the slots.
+
+    A slot replaces ``update``, ``blocks``, ``factors`` and ``rate``; it never writes into the tensor it finds there,
+    which may be the gradient or a state buffer.
+
+    Parameters
+    ----------
+    weight : Tensor, any shape, 1
+        The parameter.
+    state : dict of str to Tensor
+        Persistent state; the entries declared by the slots.
+    view : MatrixView
+        The matrices inside the parameter.
+    update : Tensor, shape of the weight
+        The gradient at first; the momentum mix after slot 2.
+    rate : float
+        Learning rate; slot 6 may change it.
+    blocks : list of Tensor, each (..., m, n)
+        Directions after slot 4, one per block of the view.
+    factors : list of float
+        Shape factors after slot 7, one per block.
+    """
+
+    weight: Tensor
+    state: dict[str, Tensor]
+    view: MatrixView
+    update: Tensor
+    rate: float
+    blocks: list[Tensor] = field(default_factory=list)
+    factors: list[float] = field(default_factory=list)
+
+    def weight_pieces(self) -> Sequence[Tensor]:
+        """Views of the weight that correspond to the blocks."""
+        return self.view.pieces(self.weight)
+
+
+def no_state(weight: Tensor, options: Options) -> dict[str, Tensor]:
+    """Initial state of a slot that keeps none."""
+    return {}
+
+
+def nothing_to_check(options: Options) -> None:
+    """Check of a slot without options."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Slot:
+    """One variant of one of the nine slots.
+
+    Parameters
+    ----------
+    number : int
+        Which slot, a key of ``SLOTS``.
+    variant : str
+        What this variant does, in a few words.
+    defaults : Mapping
+        Options that it reads from the parameter group.
+    check : callable
+        Raises ValueError on an option outside its range.
+    initial_state : callable
+        ``(weight, options) -> dict`` of new state tensors, made when the parameter first has a gradient.
+    advance : callable
+        ``(matrices, options) -> None``. Slots up to 1 see all matrices of a group at once and may shorten the list;
+        later slots see bounded chunks of it.
+    """
+
+    number: int
+    variant: str
+    defaults: Mapping[str, object] = field(default_factory=lambda: MappingProxyType({}))
+    check: Callable[[Options], None] = nothing_to_check
+    initial_state: Callable[[Tensor, Options], dict[str, Tensor]] = no_state
+    advance: Callable[[list[MatrixStep], Options], None]
+
+
+@dataclass(frozen=True)
+class Composition:
+    """A matrix optimizer: the slots that it fills, in order.
+
+    Examples
+    --------
+    >>> from collidium.optim import OPTIMIZERS
+    >>> for line in OPTIMIZERS["muon"].composition:
+    ...     print(line)
+    2 momentum: EMA or sum, Nesterov or not
+    4 direction map: polar factor by named map
+    7 shape factor: shape factor by name
+    8 decay or constraint: decoupled decay
+    9 apply and hooks: W - step
+    """
+
+    slots: tuple[Slot, ...]
+
+    def __post_init__(self) -> None:
+        numbers = [slot.number for slot in self.slots]
+        assert numbers == sorted(numbers), "slots are declared in the order of the pipeline"
+
+    @property
+    def defaults(self) -> dict[str, object]:
+        """Options of all slots, with the view of the parameters as single matrices."""
+        options: dict[str, object] = {"view": "matrix", "split_sizes": ()}
+        for slot in self.slots:
+            options.update(slot.defaults)
+        return options
+
+    def check(self, options: Options) -> None:
+        """Raise ValueError on an option outside its range."""
+        for slot in self.slots:
+            slot.check(options)
+
+    def check_parameter(self, name: str, weight: Tensor, options: Options) -> None:
+        """Raise ValueError on a parameter that is not made of matrices."""
+        view_of(options).check(weight.shape, name)
+
+    def initial_state(self, weight: Tensor, options: Options) -> dict[str, Tensor]:
+        """New state of a parameter."""
+        state: dict[str, Tensor] = {}
+        for slot in self.slots:
+            state.update(slot.initial_state(weight, options))
+        return state
+
+    def advance(self, steps: Sequence[ParameterStep], options: Options) -> None:
+        """Move the parameters of one group by one step."""
+        view, rate = view_of(options), float(options["lr"])
+        matrices = [
+            MatrixStep(weight=step.weight, state=step.state, view=view, update=step.gradient, rate=rate)
+            for step in sorted(steps, key=lambda step: tuple(step.weight.shape))
+        ]
+        for slot in self.slots:
+            if slot.number <= LAST_GROUP_SLOT:
+                slot.advance(matrices, options)
+        for chunk in _chunks(matrices):
+            for slot in self.slots:
+                if slot.number > LAST_GROUP_SLOT:
+                    slot.advance(chunk, options)
+
+    def describe(self) -> tuple[str, ...]:
+        """One line per filled slot."""
+        return tuple(f"{slot.number} {SLOTS[slot.number]}: {slot.variant}" for slot in self.slots)
+
+
+def view_of(options: Options) -> MatrixView:
+    """The view that a parameter group declares."""
+    return MatrixView(kind=options["view"], split_sizes=tuple(options["split_sizes"] or ()))
+
+
+def require(options: Options, name: str, holds: bool, allowed: str) -> None:
+    """Raise ValueError naming an option, its value and what is allowed, unless the condition holds."""
+    if not holds:
+        raise ValueError(f"{name} is {options[name]!r}; {allowed} is needed")
+
+
+def _chunks(matrices: list[MatrixStep]) -> Iterator[list[MatrixStep]]:
+    """Consecutive matrices of one device up to the byte budget, at least one at a time."""
+    chunk: list[MatrixStep] = []
+    filled = 0
+    for matrix in matrices:
+        size = matrix.weight.numel() * torch.float32.itemsize
+        device = matrix.weight.device
+        budget = CHUNK_BYTES.get(device.type, CHUNK_BYTES["cpu"])
+        if chunk and (filled + size > budget or chunk[-1].weight.device != device):
+            yield chunk
+            chunk, filled = [], 0
+        chunk.append(matrix)
+        filled += size
+    if chunk:
+        yield chunk
