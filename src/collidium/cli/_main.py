@@ -1,0 +1,101 @@
+"""Entry point: finds the verb, turns errors into one line and an exit code."""
+
+from __future__ import annotations
+
+import errno
+import importlib
+import logging
+import os
+import sys
+from collections.abc import Callable, Sequence
+
+from collidium import __version__
+from collidium.artifact import InputError, unknown
+
+VERBS = {
+    "generate": "make collisions with Pythia 8, a detector response and labelled jets",
+    "convert": "read ROOT, HDF5, NanoAOD, ... into a dataset",
+    "train": "train a model on a dataset",
+    "evaluate": "measure a run on a split of a dataset",
+    "export": "write a run's model as ONNX",
+    "report": "make one HTML page of a run and its predictions",
+    "show": "print what an artifact is",
+    "run": "run a chain of stages, e.g. the quickstart",
+}
+INTERRUPTED = 130
+
+
+def usage() -> str:
+    """Text of ``collidium --help``."""
+    rows = [f"  {verb:<10} {text}" for verb, text in VERBS.items()]
+    return "\n".join(
+        [
+            "usage: collidium VERB ...",
+            "",
+            "Particle collisions in, physics out.",
+            "",
+            *rows,
+            "",
+            "collidium VERB --help tells the flags of a verb; collidium --version the version.",
+        ]
+    )
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a verb.
+
+    Parameters
+    ----------
+    argv : sequence of str, optional
+        Arguments; the process's own by default.
+
+    Returns
+    -------
+    int
+        0 when done, 2 on bad input (one line on standard error), 130 after Ctrl-C.
+
+    Examples
+    --------
+    >>> main(["--version"]) == 0
+    collidium ...
+    True
+    """
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s", stream=sys.stderr)
+    if arguments[:1] == ["--version"]:
+        sys.stdout.write(f"collidium {__version__}\n")
+        return 0
+    if not arguments or arguments[0] in ("-h", "--help"):
+        sys.stdout.write(usage() + "\n")
+        return 0 if arguments else 2
+    try:
+        return _run(arguments)
+    except InputError as error:
+        return _fail(str(error))
+    except KeyboardInterrupt:
+        sys.stderr.write("interrupted; finished parts are kept, the same command goes on from them\n")
+        return INTERRUPTED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except OSError as error:
+        if error.errno == errno.ENOSPC:
+            return _fail(f"no space left on the device{f' writing {error.filename}' if error.filename else ''}")
+        if error.filename is None:
+            raise
+        return _fail(f"{error.filename}: {error.strerror}")
+
+
+def _run(arguments: list[str]) -> int:
+    """Load the verb's file and run it."""
+    verb, rest = arguments[0], arguments[1:]
+    if verb not in VERBS:
+        raise unknown("verb", verb, VERBS)
+    run: Callable[[list[str]], int] = importlib.import_module(f"collidium.cli._{verb}").run
+    return run(rest)
+
+
+def _fail(message: str) -> int:
+    """Tell the user in one line."""
+    sys.stderr.write(f"error: {' '.join(message.split())}\n")
+    return 2

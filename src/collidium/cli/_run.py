@@ -1,0 +1,136 @@
+"""``collidium run``: a chain of stages, each an artifact, each made once."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from collidium.artifact import InputError, atomic_write, json_dumps, read_manifest, to_plain
+from collidium.cli._arguments import parse, recipe_table, take_recipe
+from collidium.cli._progress import TerminalProgress
+from collidium.cli._show import print_metrics
+from collidium.cloud import Dataset
+from collidium.collide import generate
+from collidium.evaluate import METRICS_NAME, EvaluateConfig, Evaluation, evaluate
+from collidium.recipes import ChainConfig
+from collidium.report import PAGE_NAME, build_report
+from collidium.train import train
+
+SUMMARY_NAME = "summary.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunArguments:
+    """Flags of the verb."""
+
+    config: Annotated[ChainConfig, tyro.conf.arg(name="")]
+    out: Annotated[Path, tyro.conf.arg(aliases=["-o"])]
+    """Folder of all stages."""
+    workers: int = os.cpu_count() or 1
+    """Processes of the generation."""
+
+
+def run(argv: list[str]) -> int:
+    """Run a chain."""
+    name, config, rest = take_recipe(argv, "chain", verb="run")
+    assert isinstance(config, ChainConfig)
+    default = RunArguments(config=config, out=Path("runs") / name)
+    arguments = parse(RunArguments, rest, verb=f"run {name}", description=recipe_table("chain"), default=default)
+    summary = run_chain(
+        arguments.config, arguments.out, workers=arguments.workers, command=["collidium", "run", *argv]
+    )
+    print_metrics(arguments.out / "predictions")
+    print(f"{summary['report']}  ({summary['seconds']:.0f} s)")
+    return 0
+
+
+def run_chain(
+    config: ChainConfig, out: Path, *, workers: int = 1, command: Sequence[str] | None = None
+) -> dict[str, str | int | float]:
+    """Generate, train, evaluate and report; finished stages of the same configuration are passed by.
+
+    Parameters
+    ----------
+    config : ChainConfig
+        Configuration of each stage.
+    out : Path
+        Folder of all stages.
+    workers : int
+        Processes of the generation.
+    command : sequence of str, optional
+        Recorded in the manifests.
+
+    Returns
+    -------
+    dict
+        What ``summary.json`` holds: ``auc``, ``auc_low``, ``auc_high``, ``accuracy``, ``num_jets``, ``seconds``
+        (wall time of the stages), ``report`` (path of the page) and the seconds of each stage.
+
+    Raises
+    ------
+    InputError
+        If a stage's folder holds another configuration.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    progress = TerminalProgress()
+    data, model, predictions, report = (out / name for name in ("data", "model", "predictions", "report"))
+    measure = EvaluateConfig()
+    seconds = {
+        "generate": _stage(
+            data,
+            config.generate,
+            (),
+            lambda: generate(config.generate, data, workers=workers, progress=progress, command=command),
+        ),
+        "train": _stage(
+            model, config.run, (data,), lambda: train(config.run, data, model, progress=progress, command=command)
+        ),
+        "evaluate": _stage(
+            predictions,
+            measure,
+            (model, data),
+            lambda: evaluate(model, data, predictions, config=measure, progress=progress, command=command),
+        ),
+        "report": _stage(
+            report,
+            None,
+            (model, predictions, data),
+            lambda: build_report(model, predictions, data, report, progress=progress, command=command),
+        ),
+    }
+    figures = Evaluation.from_json((predictions / METRICS_NAME).read_text(encoding="utf-8"))
+    summary: dict[str, str | int | float] = {
+        "auc": figures.auc_one_vs_one.value,
+        "auc_low": figures.auc_one_vs_one.low,
+        "auc_high": figures.auc_one_vs_one.high,
+        "accuracy": figures.accuracy.value,
+        "num_jets": Dataset.open(data).num_jets,
+        "num_test_jets": figures.num_jets,
+        "seconds": round(sum(seconds.values()), 1),
+        "report": str(report / PAGE_NAME),
+        **{f"seconds_{stage}": value for stage, value in seconds.items()},
+    }
+    with atomic_write(out / SUMMARY_NAME, "w") as stream:
+        stream.write(json_dumps(summary))
+    return summary
+
+
+def _stage(path: Path, config: object | None, inputs: Sequence[Path], make: Callable[[], object]) -> float:
+    """Make a stage's artifact unless it is there; returns the seconds it took when it was made."""
+    if not path.exists():
+        started = time.monotonic()
+        make()
+        return round(time.monotonic() - started, 1)
+    manifest = read_manifest(path)
+    if config is not None and manifest.config != to_plain(config):
+        raise InputError(f"{path}: made with another configuration; choose another --out or remove it")
+    current = sorted(read_manifest(item).content_hash for item in inputs)
+    if sorted(manifest.inputs.values()) != current:
+        raise InputError(f"{path}: made from other inputs than those beside it; remove it to make it again")
+    return manifest.seconds

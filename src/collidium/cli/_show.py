@@ -1,0 +1,123 @@
+"""``collidium show``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+from rich.console import Console
+from rich.table import Table
+
+from collidium.artifact import Manifest, read_manifest
+from collidium.cli._arguments import parse
+from collidium.cloud import SPLITS, Dataset
+from collidium.evaluate import METRICS_NAME, Evaluation
+from collidium.train import Run
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShowArguments:
+    """Flags of the verb."""
+
+    path: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="PATH")]
+    """Folder of an artifact."""
+
+
+def run(argv: list[str]) -> int:
+    """Print an artifact."""
+    path = parse(ShowArguments, argv, verb="show", description="Print what an artifact is and holds.").path
+    manifest = read_manifest(path)
+    console = Console(highlight=False)
+    _print_manifest(console, path, manifest)
+    show = _SHOW.get(manifest.kind)
+    if show is not None:
+        show(console, path)
+    return 0
+
+
+def print_metrics(path: Path) -> None:
+    """Print the headline figures of predictions."""
+    _show_predictions(Console(highlight=False), path)
+
+
+def _print_manifest(console: Console, path: Path, manifest: Manifest) -> None:
+    table = Table(title=f"{path} ({manifest.kind})", show_header=False, title_justify="left")
+    size = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
+    table.add_row("content hash", manifest.content_hash[:16])
+    table.add_row("size", f"{size / 2**20:.1f} MiB in {len(manifest.files)} files")
+    table.add_row("made in", f"{manifest.seconds:.1f} s")
+    table.add_row("seed", str(manifest.seed))
+    for name, value in manifest.inputs.items():
+        table.add_row("input", f"{name} {value[:16]}")
+    table.add_row("packages", ", ".join(f"{name} {version}" for name, version in manifest.packages.items()))
+    if manifest.command:
+        table.add_row("command", " ".join(manifest.command))
+    console.print(table)
+
+
+def _show_dataset(console: Console, path: Path) -> None:
+    dataset = Dataset.open(path)
+    table = Table(title=f"{dataset.num_jets:,} jets in {dataset.num_shards} shards", title_justify="left")
+    for name in ("class", *SPLITS):
+        table.add_column(name, justify="left" if name == "class" else "right")
+    counts = {split: [0] * (len(dataset.classes) + 1) for split in SPLITS}
+    for index in range(dataset.num_shards):
+        label = dataset.read_scalar(index, "label")
+        for split in SPLITS:
+            for value in label[dataset.rows(index, split)].tolist():
+                counts[split][value] += 1
+    for number, name in enumerate((*dataset.classes, "unlabelled")):
+        row = [counts[split][number if number < len(dataset.classes) else -1] for split in SPLITS]
+        if any(row):
+            table.add_row(name, *(f"{count:,}" for count in row))
+    console.print(table)
+    columns = Table(title="columns", title_justify="left")
+    for name in ("name", "unit", "per", "type", "meaning"):
+        columns.add_column(name)
+    for column in dataset.columns.values():
+        columns.add_row(column.name, column.unit, column.scope, column.dtype, column.description)
+    console.print(columns)
+
+
+def _show_run(console: Console, path: Path) -> None:
+    opened = Run.open(path)
+    parameters = sum(parameter.numel() for parameter in opened.model().parameters())
+    table = Table(title=f"{type(opened.config.model).__name__}, {parameters:,} parameters", title_justify="left")
+    rows = opened.metrics()
+    names = [name for name in rows[-1] if not isinstance(rows[-1][name], str)] if rows else []
+    for name in names:
+        table.add_column(name, justify="right")
+    for row in rows[-5:]:
+        table.add_row(*(_number(row.get(name)) for name in names))
+    console.print(table)
+    console.print(f"features: {', '.join(opened.schema.names) or ', '.join(f.name for f in opened.schema.jet)}")
+
+
+def _show_predictions(console: Console, path: Path) -> None:
+    figures = Evaluation.from_json((path / METRICS_NAME).read_text(encoding="utf-8"))
+    table = Table(title=f"{figures.num_jets:,} jets", title_justify="left")
+    for name in ("figure", "value", "interval"):
+        table.add_column(name, justify="left" if name == "figure" else "right")
+    for name in ("accuracy", "auc_one_vs_one", "auc_one_vs_rest", "nll", "ece"):
+        value = getattr(figures, name)
+        table.add_row(name, f"{value.value:.5f}", f"{value.low:.5f} to {value.high:.5f}")
+    for pair in figures.pairs:
+        for point in pair.rejections:
+            label = f"1/eB, {pair.signal} against {pair.background} at {point.signal_efficiency:.0%}"
+            interval = point.rejection
+            table.add_row(label, f"{interval.value:.1f}", f"{interval.low:.1f} to {interval.high:.1f}")
+    console.print(table)
+
+
+def _number(value: object) -> str:
+    return f"{value:.5g}" if isinstance(value, int | float) else ""
+
+
+_SHOW: dict[str, Callable[[Console, Path], None]] = {
+    "dataset": _show_dataset,
+    "run": _show_run,
+    "predictions": _show_predictions,
+}

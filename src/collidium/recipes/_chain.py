@@ -1,0 +1,33 @@
+"""Chains of stages."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+
+from collidium.collide import GenerateConfig
+from collidium.recipes import _generate, _train
+from collidium.train import RunConfig
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChainConfig:
+    """From collisions to a report: the configuration of each stage.
+
+    Attributes
+    ----------
+    generate : GenerateConfig
+        The dataset.
+    run : RunConfig
+        The training on it.
+    """
+
+    generate: GenerateConfig
+    run: RunConfig
+
+
+def quickstart() -> ChainConfig:
+    """Top against QCD on two cores in a few minutes."""
+    run = _train.jetformer_small()
+    train = dataclasses.replace(run.train, epochs=16)
+    return ChainConfig(generate=_generate.top_vs_qcd(), run=dataclasses.replace(run, train=train))

@@ -1,0 +1,164 @@
+"""The recipes by name, and recipes from a user's own file."""
+
+from __future__ import annotations
+
+import importlib.util
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from collidium.artifact import InputError, unknown
+from collidium.collide import GenerateConfig
+from collidium.recipes import _generate, _train
+from collidium.recipes._chain import ChainConfig, quickstart
+from collidium.train import RunConfig
+
+Kind = Literal["generate", "train", "chain"]
+CONFIG_OF_KIND: dict[Kind, type] = {"generate": GenerateConfig, "train": RunConfig, "chain": ChainConfig}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """A named configuration.
+
+    Attributes
+    ----------
+    kind : {"generate", "train", "chain"}
+        Which verb takes it.
+    config : callable
+        Returns the full configuration.
+    description : str
+        One line for lists.
+    reference : str
+        The published system, or empty.
+    """
+
+    kind: Kind
+    config: Callable[[], object]
+    description: str
+    reference: str = ""
+
+
+RECIPES: dict[str, Recipe] = {
+    "top-vs-qcd": Recipe(
+        kind="generate",
+        config=_generate.top_vs_qcd,
+        description="hadronic top against QCD jets, pT 500-650 GeV",
+        reference="Kasieczka et al., arXiv:1902.09914 (selection)",
+    ),
+    "jetclass": Recipe(
+        kind="generate",
+        config=_generate.jetclass,
+        description="JetClass's ten classes, pT 500-1000 GeV",
+        reference="Qu, Li, Qian, arXiv:2202.03772",
+    ),
+    "quark-gluon": Recipe(
+        kind="generate",
+        config=_generate.quark_gluon,
+        description="light-quark against gluon jets, pT 500-550 GeV",
+        reference="Komiske, Metodiev, Thaler, arXiv:1810.05165 (selection)",
+    ),
+    "mlp": Recipe(kind="train", config=_train.mlp, description="MLP on sixteen jet-level observables"),
+    "pfn": Recipe(
+        kind="train",
+        config=_train.pfn,
+        description="Deep Sets (particle flow network), full features",
+        reference="Komiske, Metodiev, Thaler, arXiv:1810.05165",
+    ),
+    "part": Recipe(
+        kind="train",
+        config=_train.part,
+        description="Particle Transformer at its published size, full features",
+        reference="Qu, Li, Qian, arXiv:2202.03772",
+    ),
+    "part-kin": Recipe(
+        kind="train",
+        config=_train.part_kin,
+        description="Particle Transformer on momenta alone (7 features)",
+        reference="Qu, Li, Qian, arXiv:2202.03772",
+    ),
+    "part-plain": Recipe(
+        kind="train",
+        config=_train.part_plain,
+        description="Particle Transformer without pair features",
+        reference="Qu, Li, Qian, arXiv:2202.03772",
+    ),
+    "jetformer-small": Recipe(
+        kind="train",
+        config=_train.jetformer_small,
+        description="JetFormer at its default size (3 layers of 64), full features",
+        reference="arXiv:2601.17215",
+    ),
+    "jetformer": Recipe(
+        kind="train",
+        config=_train.jetformer,
+        description="JetFormer at its JetClass size (10 layers of 128), full features",
+        reference="arXiv:2601.17215",
+    ),
+    "quickstart": Recipe(
+        kind="chain",
+        config=quickstart,
+        description="top against QCD: generate, train JetFormer with Muon, evaluate, report",
+    ),
+}
+
+
+def find_recipe(name: str, kind: Kind) -> object:
+    """Look a recipe up, by name or in a Python file.
+
+    Parameters
+    ----------
+    name : str
+        A name of ``RECIPES``, or ``path/to/file.py`` whose function ``recipe`` (or ``path/to/file.py:function``)
+        returns a configuration.
+    kind : {"generate", "train", "chain"}
+        Which kind is needed.
+
+    Returns
+    -------
+    GenerateConfig, RunConfig or ChainConfig
+        The full configuration.
+
+    Raises
+    ------
+    InputError
+        If there is no such recipe or it is of another kind.
+
+    Examples
+    --------
+    >>> find_recipe("jetformer-small", "train").model.num_blocks
+    3
+    """
+    path, _, function = name.partition(":")
+    if path.endswith(".py"):
+        return _from_file(Path(path), function or "recipe", CONFIG_OF_KIND[kind])
+    fitting = [known for known, recipe in RECIPES.items() if recipe.kind == kind]
+    if name not in RECIPES:
+        raise unknown(f"{kind} recipe", name, fitting)
+    if RECIPES[name].kind != kind:
+        raise InputError(f"recipe {name!r} is of kind {RECIPES[name].kind}; {kind} recipes are {', '.join(fitting)}")
+    return RECIPES[name].config()
+
+
+def _from_file(path: Path, function: str, wanted: type) -> object:
+    """Run a function of the user's own file."""
+    if not path.is_file():
+        raise InputError(f"{path}: no such recipe file")
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    try:
+        spec.loader.exec_module(module)
+    except SyntaxError as error:
+        raise InputError(f"{path}:{error.lineno}: {error.msg}") from error
+    make = getattr(module, function, None)
+    if not inspect.isfunction(make):
+        found = [name for name, value in vars(module).items() if inspect.isfunction(value)]
+        raise InputError(f"{path}: has no function {function!r}; functions there: {', '.join(found) or 'none'}")
+    config = make()
+    if not isinstance(config, wanted):
+        raise InputError(f"{path}: {function}() returned {type(config).__name__}, {wanted.__name__} is needed")
+    return config

@@ -1,0 +1,153 @@
+"""From a run and its predictions to a page."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from collidium.artifact import InputError, Progress, SilentProgress, atomic_write, building, read_manifest
+from collidium.cloud import Dataset
+from collidium.evaluate import METRICS_NAME, Evaluation, Predictions
+from collidium.report._calibration import calibration_section
+from collidium.report._confusion import confusion_section
+from collidium.report._curves import curves_section
+from collidium.report._gallery import gallery_section
+from collidium.report._headline import headline_section
+from collidium.report._inputs import inputs_section
+from collidium.report._page import render_page
+from collidium.report._provenance import configuration_section, reproduction_section
+from collidium.report._roc import roc_section
+from collidium.report._scores import scores_section
+from collidium.report._section import Section
+from collidium.train import Run
+
+PAGE_NAME = "index.html"
+
+
+def build_report(
+    run_path: Path,
+    predictions_path: Path,
+    dataset_path: Path | None,
+    out: Path,
+    *,
+    extra: Sequence[Section] = (),
+    progress: Progress | None = None,
+    command: Sequence[str] | None = None,
+) -> Path:
+    """Make a ``report`` artifact: one self-contained page, and each plot as PNG and PDF in ``plots/``.
+
+    Parameters
+    ----------
+    run_path : Path
+        A run.
+    predictions_path : Path
+        The predictions artifact of this run.
+    dataset_path : Path or None
+        The dataset that was evaluated; without it there are no input features and no gallery.
+    out : Path
+        Folder to make.
+    extra : sequence of Section
+        Sections of later stages, shown before configuration and provenance.
+    progress : Progress, optional
+        Told of every section.
+    command : sequence of str, optional
+        The command that makes the report again.
+
+    Returns
+    -------
+    Path
+        The page. Equal inputs and command give equal bytes.
+
+    Raises
+    ------
+    InputError
+        If an input is not what it should be, the predictions are of other classes than the run, or ``out`` exists.
+    """
+    run, predictions = Run.open(run_path), Predictions.read(predictions_path)
+    if predictions.classes != tuple(run.classes):
+        raise InputError(
+            f"{predictions_path}: classes {', '.join(predictions.classes)} are not those of {run_path}, "
+            f"{', '.join(run.classes)}"
+        )
+    figures, context = read_metrics(predictions_path)
+    sources = [path for path in (dataset_path, run_path, predictions_path) if path is not None]
+    reporter = SilentProgress() if progress is None else progress
+    with building(out, kind="report", config={}, inputs=sources, command=command) as folder:
+        reporter.start("report", None, "sections")
+        sections: list[Section] = []
+        for section in _sections(run, predictions, figures, context, dataset_path):
+            sections.append(section)
+            reporter.advance()
+        sections += extra
+        sections.append(configuration_section(run.config, run.routing))
+        sections.append(reproduction_section([(path, read_manifest(path)) for path in sources], command))
+        _write(folder, sections, figures, run_path, context)
+        reporter.finish()
+    return out / PAGE_NAME
+
+
+def read_metrics(predictions_path: Path) -> tuple[Evaluation, dict[str, Any]]:
+    """Figures of a predictions artifact, and the whole content of its ``metrics.json``.
+
+    Parameters
+    ----------
+    predictions_path : Path
+        The artifact.
+
+    Returns
+    -------
+    Evaluation
+        The figures.
+    dict
+        The document, with the split and what was cut away.
+
+    Raises
+    ------
+    InputError
+        If the document is absent or damaged.
+    """
+    document = predictions_path / METRICS_NAME
+    try:
+        text = document.read_text(encoding="utf-8")
+    except OSError as error:
+        raise InputError(f"{document}: cannot be read; evaluate the run first") from error
+    try:
+        return Evaluation.from_json(text), json.loads(text)
+    except InputError as error:
+        raise InputError(f"{document}: {error}") from error
+
+
+def _sections(
+    run: Run, predictions: Predictions, figures: Evaluation, context: Mapping[str, Any], dataset_path: Path | None
+) -> Iterator[Section]:
+    """Sections of the standard page, one after the other."""
+    jets = predictions.labelled()
+    yield headline_section(figures, context)
+    yield roc_section(figures)
+    yield scores_section(jets, figures.background)
+    yield confusion_section(figures)
+    yield calibration_section(jets, figures)
+    yield curves_section(run.metrics())
+    if dataset_path is not None:
+        dataset = Dataset.open(dataset_path)
+        yield inputs_section(dataset, run.schema, context["split"], context["max_particles"])
+        yield gallery_section(predictions, dataset)
+
+
+def _write(
+    folder: Path, sections: Sequence[Section], figures: Evaluation, run_path: Path, context: Mapping[str, Any]
+) -> None:
+    """The page, and the plots beside it."""
+    plots = folder / "plots"
+    plots.mkdir()
+    for section in sections:
+        for plot in section.figures:
+            for ending, content in (("png", plot.png), ("pdf", plot.pdf)):
+                with atomic_write(plots / f"{plot.name}.{ending}") as stream:
+                    stream.write(content)
+    signals = ", ".join(name for name in figures.classes if name != figures.background)
+    subtitle = f"{signals} against {figures.background} · {figures.num_jets:,} jets of the {context['split']} split"
+    with atomic_write(folder / PAGE_NAME, "w") as stream:
+        stream.write(render_page(run_path.name, subtitle, sections))

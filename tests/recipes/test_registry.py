@@ -1,0 +1,69 @@
+"""Recipes: each builds, survives JSON, and files of the user's own work by path."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+
+import pytest
+
+from collidium.artifact import InputError, to_plain
+from collidium.cloud import feature_set
+from collidium.collide import GenerateConfig
+from collidium.recipes import RECIPES, ChainConfig, find_recipe
+from collidium.train import RunConfig
+
+TRAIN = sorted(name for name, recipe in RECIPES.items() if recipe.kind == "train")
+OWN = """
+from collidium.models import MLPConfig
+from collidium.train import RunConfig
+
+def recipe():
+    return RunConfig(model=MLPConfig(widths=(8,)), features="jet16")
+
+def other():
+    return 7
+"""
+
+
+@pytest.mark.parametrize("name", sorted(RECIPES))
+def test_recipes_give_full_configurations(name: str) -> None:
+    wanted = {"generate": GenerateConfig, "train": RunConfig, "chain": ChainConfig}[RECIPES[name].kind]
+    config = find_recipe(name, RECIPES[name].kind)
+    assert isinstance(config, wanted)
+    assert dataclasses.is_dataclass(config)
+    json.dumps(to_plain(config))
+
+
+@pytest.mark.parametrize("name", TRAIN)
+def test_training_recipes_build_on_their_features(name: str) -> None:
+    config = find_recipe(name, "train")
+    assert isinstance(config, RunConfig)
+    schema = feature_set(config.features)
+    model = config.model.build(len(schema.particle), len(schema.jet), 10, seed=0)
+    assert sum(parameter.numel() for parameter in model.parameters()) > 0
+
+
+def test_published_size_of_the_particle_transformer() -> None:
+    config = find_recipe("part", "train")
+    assert isinstance(config, RunConfig)
+    model = config.model.build(17, 0, 10, seed=0)
+    assert sum(parameter.numel() for parameter in model.parameters()) == 2_143_486
+
+
+def test_own_file_works_by_path(tmp_path: Path) -> None:
+    path = tmp_path / "mine.py"
+    path.write_text(OWN)
+    config = find_recipe(str(path), "train")
+    assert isinstance(config, RunConfig)
+    assert config.features == "jet16"
+    with pytest.raises(InputError, match=r"other\(\) returned int, RunConfig is needed"):
+        find_recipe(f"{path}:other", "train")
+    with pytest.raises(InputError, match="has no function 'third'; functions there: recipe, other"):
+        find_recipe(f"{path}:third", "train")
+    with pytest.raises(InputError, match="returned RunConfig, GenerateConfig is needed"):
+        find_recipe(str(path), "generate")
+    path.write_text("def recipe(:\n")
+    with pytest.raises(InputError, match=r"mine.py:1: "):
+        find_recipe(str(path), "train")
