@@ -10,6 +10,10 @@ import pytest
 from collidium.artifact import InputError, atomic_write, building, read_manifest
 
 
+def _disk_is_full() -> dict[str, str]:
+    raise OSError("full")
+
+
 def _build(path: Path, text: str = "3", **options: object) -> None:
     with building(path, kind="example", config={"n": 3}, **options) as folder:  # type: ignore[arg-type]
         (folder / "n.txt").write_text(text)
@@ -73,6 +77,28 @@ def test_resumable_failure_keeps_the_work(tmp_path: Path) -> None:
         assert (folder / "first").read_text() == "1"
         (folder / "second").write_text("2")
     assert sorted(read_manifest(tmp_path / "a").files) == ["first", "second"]
+
+
+def test_failure_while_closing_can_be_taken_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A full disk or a kill while the manifest is written must not make the finished work unusable."""
+    with monkeypatch.context() as patch, pytest.raises(OSError, match="full"):
+        patch.setattr("collidium.artifact._folder.installed_versions", _disk_is_full)
+        _build(tmp_path / "a", resumable=True)
+    _build(tmp_path / "a", resumable=True)
+    assert list(read_manifest(tmp_path / "a").files) == ["n.txt"]
+
+
+def test_same_input_by_another_path_is_the_same_job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _build(tmp_path / "in")
+    with (
+        pytest.raises(KeyboardInterrupt),
+        building(tmp_path / "a", kind="e", config={}, inputs=[tmp_path / "in"], resumable=True),
+    ):
+        raise KeyboardInterrupt
+    monkeypatch.chdir(tmp_path)
+    with building(tmp_path / "a", kind="e", config={}, inputs=[Path("in")], resumable=True):
+        pass
+    assert read_manifest(tmp_path / "a").inputs.keys() == {"in"}
 
 
 def test_partial_of_another_configuration_is_refused(tmp_path: Path) -> None:

@@ -75,12 +75,11 @@ def building(
         raise InputError(f"{path}: output exists already; choose another name or remove it")
     started = time.monotonic()
     recorded = {str(item): _input_hash(item) for item in inputs}
-    plan = json_dumps({"kind": kind, "config": config_hash(config), "inputs": recorded})
+    plan = json_dumps({"kind": kind, "config": config_hash(config), "inputs": sorted(recorded.values())})
     partial = path.with_name(path.name + ".partial")
     _claim(partial, plan, path, resumable=resumable)
     try:
         yield partial
-        (partial / _PLAN_NAME).unlink()
         files = _file_hashes(partial, untracked)
         manifest = Manifest(
             kind=kind,
@@ -97,6 +96,7 @@ def building(
         with atomic_write(partial / MANIFEST_NAME, "w") as stream:
             stream.write(json_dumps(dataclasses.asdict(manifest)))
         partial.rename(path)
+        (path / _PLAN_NAME).unlink()
     except BaseException:
         if not resumable:
             shutil.rmtree(partial, ignore_errors=True)
@@ -134,5 +134,6 @@ def _input_hash(item: Path) -> str:
 
 def _file_hashes(folder: Path, untracked: Sequence[str]) -> dict[str, str]:
     """Hashes of the files of a folder by relative path, without the untracked ones."""
+    left_out = {*untracked, _PLAN_NAME, MANIFEST_NAME}
     names = sorted(str(file.relative_to(folder)) for file in folder.rglob("*") if file.is_file())
-    return {name: file_hash(folder / name) for name in names if Path(name).name not in untracked}
+    return {name: file_hash(folder / name) for name in names if Path(name).name not in left_out}

@@ -1,0 +1,38 @@
+"""Documents name what exists: every recipe, verb and room."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import collidium
+from collidium.cli._main import VERBS
+from collidium.io import FORMATS
+from collidium.recipes import RECIPES
+
+ROOT = Path(__file__).parents[1]
+ROOMS = sorted(p.parent.name for p in Path(collidium.__file__).parent.glob("*/__init__.py"))
+
+
+@pytest.mark.parametrize(
+    ("page", "names"),
+    [
+        ("docs/recipes.md", list(RECIPES)),
+        ("docs/command-line.md", [f"collidium {verb}" for verb in VERBS]),
+        ("docs/formats.md", list(FORMATS)),
+        ("README.md", [f"collidium {verb}" for verb in VERBS]),
+        ("mkdocs.yml", [f"api/{room}.md" for room in ROOMS if room not in ("cli", "recipes")]),
+    ],
+)
+def test_pages_name_everything(page: str, names: list[str]) -> None:
+    text = (ROOT / page).read_text(encoding="utf-8")
+    assert [name for name in names if name not in text] == []
+
+
+def test_links_of_the_readme_exist() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    targets = [part.split(")")[0] for part in text.split("](")[1:]]
+    local = [target for target in targets if not target.startswith("http")]
+    assert local
+    assert [target for target in local if not (ROOT / target.split("#")[0]).exists()] == []
