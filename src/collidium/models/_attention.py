@@ -1,0 +1,190 @@
+"""Attention over the particles of each jet: packed in buckets, or dense with a mask."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+from torch.nn import functional
+
+from collidium.models._buckets import Bucket, Buckets
+from collidium.models._dropout import keep_scale, random_levels
+
+
+def packed_attention(
+    q: Tensor, kv: Tensor, buckets: Buckets, *, num_heads: int, bias: Tensor | None = None, threshold: int = 0
+) -> Tensor:
+    """Attend within each jet of a packed batch.
+
+    Parameters
+    ----------
+    q : Tensor, (slots, H D) or (N, H D)
+        Queries, one for each slot, or one for each jet.
+    kv : Tensor, (slots, 2 H D)
+        Keys, then values.
+    buckets : Buckets
+        The groups of jets; ``buckets.spread`` brings rows into slots.
+    num_heads : int
+        H.
+    bias : Tensor, (H, S), optional
+        Added to the scores of a bucket at ``bias[:, bucket.pairs]``, read as (H, jets, n, n).
+    threshold : int
+        Dropout of the attention weights, in 256ths.
+
+    Returns
+    -------
+    Tensor, like ``q``
+        softmax(q k^T / sqrt(D) + bias) v. Scores and softmax are at least float32 whatever the type of the inputs.
+
+    Examples
+    --------
+    >>> from collidium.models._buckets import make_buckets
+    >>> v = torch.randn(6, 4)
+    >>> grouped = make_buckets([3, 3], device=v.device)
+    >>> out = packed_attention(torch.zeros(6, 4), torch.cat([v, v], 1), grouped, num_heads=2)
+    >>> torch.allclose(out[3], v[3:].mean(0), atol=1e-6)
+    True
+    """
+    attend: Callable[..., Tensor] = _PackedAttention.apply
+    with torch.autocast(q.device.type, enabled=False):
+        if threshold or torch.is_grad_enabled():
+            return attend(q, kv, bias, buckets, num_heads, threshold)
+        return _inference(q, kv, bias, buckets, num_heads)
+
+
+def dense_attention(q: Tensor, kv: Tensor, *, num_heads: int, bias: Tensor, dropout: float = 0.0) -> Tensor:
+    """Attend within each jet of a padded batch.
+
+    Parameters
+    ----------
+    q : Tensor, (N, Q, H D)
+        Queries.
+    kv : Tensor, (N, P, 2 H D)
+        Keys, then values.
+    num_heads : int
+        H.
+    bias : Tensor, broadcastable to (N, H, Q, P)
+        Added to the scores; very negative on padded keys.
+    dropout : float
+        Probability of dropping an attention weight.
+
+    Returns
+    -------
+    Tensor, (N, Q, H D)
+        softmax(q k^T / sqrt(D) + bias) v.
+
+    Examples
+    --------
+    >>> x = torch.ones(1, 3, 4)
+    >>> dense_attention(x, torch.cat([x, x], -1), num_heads=2, bias=torch.zeros(1, 1, 1, 3)).shape
+    torch.Size([1, 3, 4])
+    """
+    qh, kh, vh = (torch.unflatten(rows, -1, (num_heads, -1)).transpose(1, 2) for rows in (q, *kv.chunk(2, -1)))
+    attended = functional.scaled_dot_product_attention(qh, kh, vh, attn_mask=bias.to(qh.dtype), dropout_p=dropout)
+    # Kernels differ in the strides of their result, and an exported graph must not depend on the one that traced it.
+    return attended.transpose(1, 2).clone(memory_format=torch.contiguous_format).flatten(2)
+
+
+def _inference(q: Tensor, kv: Tensor, bias: Tensor | None, buckets: Buckets, num_heads: int) -> Tensor:
+    """The same by torch's fused kernel, which keeps no weights; its gradients would be slower than ours."""
+    out, work = torch.zeros_like(q, memory_format=torch.contiguous_format), torch.promote_types(q.dtype, torch.float32)
+    for bucket in buckets.buckets:
+        rows, size = _query_rows(bucket, q, kv), (bucket.num_jets, -1, num_heads, q.shape[1] // num_heads)
+        parts = (q[rows], *kv[bucket.slots].chunk(2, 1))
+        qh, kh, vh = (part.to(work).view(size).transpose(1, 2) for part in parts)
+        mask = None
+        if bias is not None:
+            mask = (
+                bias[:, bucket.pairs]
+                .to(work)
+                .view(num_heads, bucket.num_jets, bucket.length, bucket.length)
+                .transpose(0, 1)
+            )
+        if bucket.pad is not None:
+            mask = qh.new_zeros(1) if mask is None else mask
+            mask = torch.where(bucket.pad[:, None, None], -torch.inf, mask)
+        attended = functional.scaled_dot_product_attention(qh, kh, vh, attn_mask=mask)
+        out[rows] = attended.transpose(1, 2).reshape(-1, q.shape[1])
+    return out
+
+
+class _PackedAttention(torch.autograd.Function):
+    """Forward keeps the attention weights; the sign of a weight tells that dropout took it."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, q: Tensor, kv: Tensor, bias: Tensor | None, buckets: Buckets, num_heads: int, threshold: int
+    ) -> Tensor:
+        scale = (q.shape[1] // num_heads) ** -0.5
+        out = torch.zeros_like(q, memory_format=torch.contiguous_format)
+        weights = []
+        for bucket in buckets.buckets:
+            rows = _query_rows(bucket, q, kv)
+            (qh,), (kh, vh) = _heads(q[rows], bucket, num_heads, 1), _heads(kv[bucket.slots], bucket, num_heads, 2)
+            work = torch.promote_types(q.dtype, torch.float32)
+            scores = (qh.to(work) * scale) @ kh.to(work).transpose(-1, -2)
+            if bias is not None:
+                scores += bias[:, bucket.pairs].view_as(scores)
+            if bucket.pad is not None:
+                scores.masked_fill_(bucket.pad[:, None, :], -torch.inf)
+            weight = scores.softmax(-1)
+            if threshold:
+                levels = random_levels(weight.shape, dtype=work, device=weight.device)
+                weight = torch.copysign(weight, levels.sub_(threshold - 0.5))
+            weight = weight.to(q.dtype)
+            weights.append(weight)
+            out[rows] = _rows(_survivors(weight, threshold) @ vh)
+        ctx.save_for_backward(q, kv, bias, out, *weights)
+        ctx.buckets, ctx.num_heads, ctx.threshold, ctx.scale = buckets, num_heads, threshold, scale
+        return out
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+        q, kv, bias, out, *weights = ctx.saved_tensors
+        H, work = ctx.num_heads, torch.promote_types(q.dtype, torch.float32)
+        dq, dkv = (torch.zeros_like(r, memory_format=torch.contiguous_format) for r in (q, kv))
+        dbias = torch.empty_like(bias) if ctx.needs_input_grad[2] else None
+        for bucket, weight in zip(ctx.buckets.buckets, weights, strict=True):
+            rows = _query_rows(bucket, q, kv)
+            (qh,), (gh,), (oh,) = (_heads(r[rows], bucket, H, 1) for r in (q, grad, out))
+            kh, vh = _heads(kv[bucket.slots], bucket, H, 2)
+            dvalue = _survivors(weight, ctx.threshold).transpose(-1, -2) @ gh
+            dscores = (gh @ vh.transpose(-1, -2)).to(work)
+            if ctx.threshold:
+                dscores = torch.ops.aten.threshold_backward(dscores.mul_(keep_scale(ctx.threshold)), weight, 0)
+            dscores -= (gh.to(work) * oh).sum(-1, keepdim=True)
+            dscores *= weight.abs() if ctx.threshold else weight
+            if dbias is not None:
+                dbias[:, bucket.pairs].view_as(dscores).copy_(dscores)
+            dscores = dscores.mul_(ctx.scale).to(q.dtype)
+            dq[rows] = _rows(dscores @ kh)
+            dkv[bucket.slots] = torch.cat([_rows(dscores.transpose(-1, -2) @ qh), _rows(dvalue)], 1)
+        return dq, dkv, dbias, None, None, None
+
+
+def _query_rows(bucket: Bucket, q: Tensor, kv: Tensor) -> slice:
+    """Rows of the bucket's queries: its slots, or its jets when there is one query for each jet."""
+    return bucket.slots if len(q) == len(kv) else bucket.jets
+
+
+def _heads(rows: Tensor, bucket: Bucket, num_heads: int, parts: int) -> Tensor:
+    """View rows (jets n, parts H D) as (parts, H, jets, n, D) in one copy."""
+    return (
+        rows.reshape(bucket.num_jets, -1, parts, num_heads, rows.shape[1] // (parts * num_heads))
+        .permute(2, 3, 0, 1, 4)
+        .contiguous()
+    )
+
+
+def _rows(heads: Tensor) -> Tensor:
+    """Turn (H, jets, n, D) into rows (jets n, H D)."""
+    return heads.permute(1, 2, 0, 3).reshape(heads.shape[1] * heads.shape[2], -1)
+
+
+def _survivors(weight: Tensor, threshold: int) -> Tensor:
+    """Attention weights after dropout: the negative ones were dropped."""
+    return weight.clamp(min=0).mul_(keep_scale(threshold)) if threshold else weight

@@ -1,0 +1,131 @@
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+
+from collidium.models._attention import dense_attention, packed_attention
+from collidium.models._buckets import make_buckets
+
+H, D = 2, 3
+LENGTHS = [1, 4, 4, 9, 10]
+
+
+def attend_one_by_one(q: Tensor, k: Tensor, v: Tensor, biases: list[Tensor], lengths: list[int]) -> Tensor:
+    """The definition, jet by jet and head by head; ``q`` has one row for each row of ``k``."""
+    out, start = [], 0
+    for n, bias in zip(lengths, biases, strict=True):
+        rows = slice(start, start + n)
+        heads = []
+        for h in range(H):
+            c = slice(h * D, (h + 1) * D)
+            scores = q[rows, c] @ k[rows, c].T / D**0.5 + bias[h]
+            heads.append(torch.exp(scores) / torch.exp(scores).sum(1, keepdim=True) @ v[rows, c])
+        out.append(torch.cat(heads, 1))
+        start += n
+    return torch.cat(out)
+
+
+def test_packed_attention_and_its_gradients_equal_the_definition() -> None:
+    torch.manual_seed(0)
+    grouped = make_buckets(LENGTHS, device=torch.device("cpu"))
+    assert any(bucket.pad is not None for bucket in grouped.buckets)
+    assert any(bucket.pad is None for bucket in grouped.buckets)
+    qkv = torch.randn(sum(LENGTHS), 3 * H * D, dtype=torch.float64, requires_grad=True)
+    num_scores = grouped.buckets[-1].pairs.stop
+    bias = torch.randn(H, num_scores, dtype=torch.float64, requires_grad=True)
+    per_jet = []
+    for bucket in grouped.buckets:
+        block = bias[:, bucket.pairs].view(H, bucket.num_jets, bucket.length, bucket.length)
+        per_jet += [block[:, i, :n, :n] for i, n in enumerate(LENGTHS[bucket.jets])]
+    expected = attend_one_by_one(*qkv.chunk(3, 1), per_jet, LENGTHS)
+    slots = grouped.spread(qkv)
+    attended = packed_attention(slots[:, : H * D], slots[:, H * D :], grouped, num_heads=H, bias=bias)
+    actual = grouped.collect(attended)
+    torch.testing.assert_close(actual, expected)
+    weight = torch.randn_like(expected)
+    for ours, theirs in zip(
+        torch.autograd.grad((actual * weight).sum(), (qkv, bias)),
+        torch.autograd.grad((expected * weight).sum(), (qkv, bias)),
+        strict=True,
+    ):
+        torch.testing.assert_close(ours, theirs)
+
+
+def test_one_query_per_jet_equals_the_definition() -> None:
+    torch.manual_seed(1)
+    grouped = make_buckets(LENGTHS, device=torch.device("cpu"))
+    q = torch.randn(len(LENGTHS), H * D, dtype=torch.float64, requires_grad=True)
+    kv = torch.randn(sum(LENGTHS), 2 * H * D, dtype=torch.float64, requires_grad=True)
+    repeated = q.repeat_interleave(torch.tensor(LENGTHS), 0)
+    zero = [torch.zeros(H, n, n, dtype=torch.float64) for n in LENGTHS]
+    first = torch.tensor(LENGTHS).cumsum(0) - torch.tensor(LENGTHS)
+    expected = attend_one_by_one(repeated, *kv.chunk(2, 1), zero, LENGTHS)[first]
+    actual = packed_attention(q, grouped.spread(kv), grouped, num_heads=H)
+    torch.testing.assert_close(actual, expected)
+    for ours, theirs in zip(
+        torch.autograd.grad(actual.sin().sum(), (q, kv)),
+        torch.autograd.grad(expected.sin().sum(), (q, kv)),
+        strict=True,
+    ):
+        torch.testing.assert_close(ours, theirs)
+
+
+@pytest.mark.parametrize("with_bias", [True, False])
+@pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16])
+def test_inference_equals_training_forward(with_bias: bool, dtype: torch.dtype) -> None:
+    grouped = make_buckets(LENGTHS, device=torch.device("cpu"))
+    kv = grouped.spread(torch.randn(sum(LENGTHS), 2 * H * D, dtype=dtype))
+    bias = torch.randn(H, grouped.buckets[-1].pairs.stop).to(torch.promote_types(dtype, torch.float32))
+    for q, given in ((kv[:, : H * D], bias if with_bias else None), (kv[: len(LENGTHS), : H * D], None)):
+        expected = packed_attention(q, kv, grouped, num_heads=H, bias=given)
+        with torch.no_grad():
+            actual = packed_attention(q, kv, grouped, num_heads=H, bias=given)
+        assert actual.dtype == dtype
+        # Training keeps its weights in bfloat16, 8 bits; the fused kernel does not.
+        torch.testing.assert_close(actual, expected, rtol=0, atol=1e-10 if dtype == torch.float64 else 0.02)
+
+
+def test_dropout_has_the_right_mean_and_its_own_gradient() -> None:
+    grouped = make_buckets([6] * 400, device=torch.device("cpu"))
+    q, kv = torch.randn(2400, H * D), torch.randn(2400, 2 * H * D)
+    q[:], kv[:] = q[:6].repeat(400, 1), kv[:6].repeat(400, 1)
+    exact = packed_attention(q, kv, grouped, num_heads=H)[:6]
+    dropped = packed_attention(q, kv, grouped, num_heads=H, threshold=64).view(400, 6, -1)
+    error = dropped.std(0) / 20
+    assert ((dropped.mean(0) - exact).abs() < 5 * error).all()
+
+    small = make_buckets([3, 3], device=torch.device("cpu"))
+    inputs = [torch.randn(6, n * H * D, dtype=torch.float64, requires_grad=True) for n in (1, 2)]
+    bias = torch.randn(H, 18, dtype=torch.float64, requires_grad=True)
+
+    def with_fixed_draw(q: Tensor, kv: Tensor, bias: Tensor) -> Tensor:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            return packed_attention(q, kv, small, num_heads=H, bias=bias, threshold=100)
+
+    assert torch.autograd.gradcheck(with_fixed_draw, (*inputs, bias))
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_scores_keep_float32_under_autocast(training: bool) -> None:
+    # Queries that differ in the ninth bit would give the same scores in bfloat16.
+    grouped = make_buckets([2], device=torch.device("cpu"))
+    q = torch.full((2, D * H), 300.0)
+    kv = torch.cat(
+        [torch.tensor([[1.0], [1.0 + 2**-9]]).expand(2, H * D), torch.tensor([[0.0], [1.0]]).expand(2, H * D)], 1
+    )
+    kv.requires_grad_(training)
+    with torch.autocast("cpu", torch.bfloat16):
+        out = packed_attention(q, kv, grouped, num_heads=H)
+    expected = torch.sigmoid(torch.tensor(300 * 2**-9 * D**0.5))
+    torch.testing.assert_close(out, torch.full_like(out, float(expected)), rtol=1e-5, atol=0)
+
+
+def test_dense_attention_ignores_masked_keys() -> None:
+    x = torch.randn(1, 4, H * D)
+    bias = torch.tensor([0.0, 0.0, -3e4, -3e4])[None, None, None]
+    kv = torch.cat([x, x], -1)
+    wide = dense_attention(x[:, :2], kv, num_heads=H, bias=bias)
+    narrow = dense_attention(x[:, :2], kv[:, :2], num_heads=H, bias=torch.zeros(1, 1, 1, 2))
+    torch.testing.assert_close(wide, narrow)
