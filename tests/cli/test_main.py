@@ -46,7 +46,11 @@ def test_every_verb_has_help(verb: str, capsys: pytest.CaptureFixture[str]) -> N
     ],
 )
 def test_bad_input_is_one_line_and_code_two(
-    arguments: list[str], words: str, capsys: pytest.CaptureFixture[str], tmp_path: object, monkeypatch: pytest.MonkeyPatch
+    arguments: list[str],
+    words: str,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: object,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.chdir(str(tmp_path))
     assert main(arguments) == 2
@@ -66,7 +70,11 @@ def test_no_verb_shows_the_usage(capsys: pytest.CaptureFixture[str]) -> None:
     ("error", "code", "words"),
     [
         (KeyboardInterrupt(), INTERRUPTED, "interrupted"),
-        (OSError(errno.ENOSPC, "No space left on device", "runs/x"), 2, "error: no space left on the device writing runs/x"),
+        (
+            OSError(errno.ENOSPC, "No space left on device", "runs/x"),
+            2,
+            "error: no space left on the device writing runs/x",
+        ),
         (OSError(errno.ENOSPC, "No space left on device"), 2, "error: no space left on the device"),
         (PermissionError(errno.EACCES, "Permission denied", "runs"), 2, "error: runs: Permission denied"),
     ],

@@ -42,9 +42,7 @@ def run(argv: list[str]) -> int:
     assert isinstance(config, ChainConfig)
     default = RunArguments(config=config, out=Path("runs") / name)
     arguments = parse(RunArguments, rest, verb=f"run {name}", description=recipe_table("chain"), default=default)
-    summary = run_chain(
-        arguments.config, arguments.out, workers=arguments.workers, command=["collidium", "run", *argv]
-    )
+    summary = run_chain(arguments.config, arguments.out, workers=arguments.workers, command=["collidium", "run", *argv])
     print_metrics(arguments.out / "predictions")
     print(f"{summary['report']}  ({summary['seconds']:.0f} s)")
     return 0

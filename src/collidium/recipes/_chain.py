@@ -29,5 +29,7 @@ class ChainConfig:
 def quickstart() -> ChainConfig:
     """Top against QCD on two cores in a few minutes."""
     run = _train.jetformer_small()
-    train = dataclasses.replace(run.train, epochs=16)
-    return ChainConfig(generate=_generate.top_vs_qcd(), run=dataclasses.replace(run, train=train))
+    return ChainConfig(
+        generate=dataclasses.replace(_generate.top_vs_qcd(), num_jets=20_000),
+        run=dataclasses.replace(run, train=dataclasses.replace(run.train, epochs=10)),
+    )

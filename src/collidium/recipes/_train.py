@@ -35,7 +35,7 @@ def part_plain() -> RunConfig:
 def jetformer_small() -> RunConfig:
     """JetFormer at the size of its 150-particle study."""
     model = JetFormerConfig()
-    return RunConfig(model=model, features="full", train=TrainConfig(epochs=20, batch_size=256))
+    return RunConfig(model=model, features="full", train=TrainConfig(epochs=20, lr=2e-3))
 
 
 def jetformer() -> RunConfig:

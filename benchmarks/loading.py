@@ -1,0 +1,93 @@
+"""Jets a second from disk to ready batches, ours against weaver-core's loader on the same jets; memory against size."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from harness import DATA, PEERS, Row, dataset, peer_python, publish, run_json
+
+from collidium.cloud import BatchPlan, Dataset, feature_set
+from collidium.io import ConvertConfig, convert, write_jetclass
+
+BATCH = 512
+NUM_JETS = 40_000
+
+
+def ours(path: Path) -> float:
+    """Best of three epochs over all jets of a dataset, in one process."""
+    plan = BatchPlan(
+        dataset=Dataset.open(path), schema=feature_set("full"), split="all", batch_size=BATCH, max_particles=128
+    )
+    rates = []
+    for epoch in range(3):
+        started, jets = time.perf_counter(), 0
+        for cloud in plan.epoch(seed=0, epoch=epoch):
+            jets += len(cloud)
+        rates.append(jets / (time.perf_counter() - started))
+    return max(rates)
+
+
+def peak_memory(path: Path) -> float:
+    """Peak resident memory in MiB of an epoch over a dataset, in a process of its own."""
+    output = subprocess.run([sys.executable, __file__, "--peak", str(path)], check=True, capture_output=True, text=True)
+    return float(json.loads(output.stdout.splitlines()[-1])["mib"])
+
+
+def print_peak(path: Path) -> None:
+    ours(path)
+    status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
+    print(json.dumps({"mib": int(status["VmHWM"].split()[0]) / 1024}))
+
+
+def main() -> None:
+    path = dataset("top-vs-qcd", "top-vs-qcd", "--num-jets", str(NUM_JETS))
+    classes = Dataset.open(path).classes
+    root = DATA / "bench-top-vs-qcd-root"
+    if not root.exists():
+        partial = Path(tempfile.mkdtemp(dir=DATA))
+        write_jetclass(Dataset.open(path), partial)
+        partial.rename(root)
+    weaver = peer_python("weaver", ["torch==2.13.0", "weaver-core==0.5.3"])
+    labels = ",".join(f"label_{name}" for name in classes)
+    peer = max(
+        run_json(weaver, PEERS / "weaver_loading.py", root, labels, str(workers))["jets_per_second"]
+        for workers in (0, 1, 2)
+    )
+    large = DATA / "bench-loading-large"
+    if not large.exists():
+        convert([path] * 4, large, config=ConvertConfig())
+    small_memory, large_memory = peak_memory(path), peak_memory(large)
+    publish(
+        "loading",
+        [
+            Row(
+                name="disk to ready batch, 17 features, 128 particles",
+                unit="jets/s",
+                ours=ours(path),
+                peer=peer,
+                peer_name="weaver-core 0.5.3, best of 0, 1, 2 workers",
+                target=10,
+            ),
+            Row(
+                name="peak memory, 4 times the jets",
+                unit="MiB",
+                ours=large_memory,
+                peer=small_memory,
+                peer_name="ours on the small dataset",
+                target=1.1,
+                is_cost=True,
+            ),
+        ],
+    )
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["--peak"]:
+        print_peak(Path(sys.argv[2]))
+    else:
+        main()
