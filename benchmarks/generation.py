@@ -7,9 +7,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from harness import Row, publish
-
 from collidium.collide import GenerateConfig, generate, generate_block, plan_blocks, session
+from harness import Row, publish
 
 BLOCK_JETS = 300
 REPEATS = 3

@@ -10,11 +10,10 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from harness import DATA, PEERS, Row, dataset, peer_python, publish, run_json
-
 from collidium.artifact import building
-from collidium.cloud import BatchPlan, Dataset, DatasetWriter, event_ids, feature_set
+from collidium.cloud import SPLITS, BatchPlan, Dataset, DatasetWriter, event_ids, feature_set
 from collidium.io import write_jetclass
+from harness import DATA, PEERS, Row, dataset, peer_python, publish, run_json
 
 BATCH = 512
 NUM_JETS = 20_000
@@ -63,7 +62,8 @@ def main() -> None:
     root = DATA / "bench-top-vs-qcd-root"
     if not root.exists():
         partial = Path(tempfile.mkdtemp(dir=DATA))
-        write_jetclass(Dataset.open(path), partial)
+        for split in SPLITS:
+            write_jetclass(Dataset.open(path), partial / f"{split}.root", split=split)
         partial.rename(root)
     weaver = peer_python("weaver", ["torch==2.13.0", "weaver-core==0.5.3"])
     labels = ",".join(f"label_{name}" for name in classes)

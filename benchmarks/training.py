@@ -1,4 +1,4 @@
-"""Training and inference on generated jets against weaver-core's Particle Transformer: speed, and AUC after the same steps."""
+"""Training and inference against weaver-core's Particle Transformer: speed, and AUC after the same jets and steps."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from harness import PEERS, Row, dataset, median_seconds, peer_python, publish, run_json
 
 from collidium.cloud import BatchPlan, Cloud, Dataset, feature_set
 from collidium.evaluate import Predictions, compare, predict
@@ -17,6 +16,7 @@ from collidium.models import JETFORMER_SIZES, JetFormerConfig, ParticleTransform
 from collidium.optim import for_model
 from collidium.recipes import find_recipe
 from collidium.train import Run, RunConfig, train, train_step
+from harness import PEERS, Row, dataset, median_seconds, peer_python, publish, run_json
 
 BATCH = 256
 STEPS = 80

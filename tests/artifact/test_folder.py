@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -135,3 +138,65 @@ def test_atomic_write_keeps_the_old_file_on_failure(tmp_path: Path) -> None:
         raise RuntimeError
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("resumable", [True, False])
+def test_a_folder_of_somebody_else_s_is_never_touched(tmp_path: Path, resumable: bool) -> None:
+    mine = tmp_path / "a.partial" / "thesis.tex"
+    mine.parent.mkdir()
+    mine.write_text("years of work")
+    with pytest.raises(InputError, match="left by a job of another configuration"):
+        _build(tmp_path / "a", resumable=resumable)
+    assert mine.read_text() == "years of work"
+
+
+_KILLED_INSIDE_A_WRITE = """
+import os, sys
+from pathlib import Path
+from collidium.artifact import atomic_write, building
+with building(Path(sys.argv[1]), kind="example", config={"n": 3}, resumable=True) as folder:
+    with atomic_write(folder / "n.txt", "w") as stream:
+        stream.write("half")
+        stream.flush()
+        os.kill(os.getpid(), 9)
+"""
+
+
+def test_kill_inside_a_write_leaves_no_trace_in_the_result(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", _KILLED_INSIDE_A_WRITE, str(tmp_path / "a")]
+    assert subprocess.run(command).returncode == -9
+    assert [file.name for file in (tmp_path / "a.partial").iterdir() if file.name.startswith(".n.txt")] != []
+    _build(tmp_path / "a", resumable=True)
+    _build(tmp_path / "b", resumable=True)
+    assert read_manifest(tmp_path / "a").content_hash == read_manifest(tmp_path / "b").content_hash
+    assert sorted(file.name for file in (tmp_path / "a").iterdir()) == ["manifest.json", "n.txt"]
+
+
+def test_two_processes_cannot_build_the_same(tmp_path: Path) -> None:
+    with building(tmp_path / "a", kind="example", config={"n": 3}, resumable=True) as folder:
+        (folder / "n.txt").write_text("3")
+        with pytest.raises(InputError, match="another process is making it right now"):
+            _build(tmp_path / "a", resumable=True)
+    assert read_manifest(tmp_path / "a").kind == "example"
+
+
+def test_unknown_schema_and_names_outside_the_folder_are_refused(tmp_path: Path) -> None:
+    _build(tmp_path / "a")
+    document = tmp_path / "a" / "manifest.json"
+    content = json.loads(document.read_text())
+    document.write_text(json.dumps({**content, "schema_version": 99}))
+    with pytest.raises(InputError, match="schema version 99 is not known, 1 is needed"):
+        read_manifest(tmp_path / "a")
+    document.write_text(json.dumps({**content, "files": {"../x": "0"}}))
+    with pytest.raises(InputError, match="names a file outside its folder"):
+        read_manifest(tmp_path / "a")
+
+
+def test_paths_that_are_no_text_and_numbers_that_are_none_can_be_written(tmp_path: Path) -> None:
+    odd = tmp_path / os.fsdecode(b"in\xff.bin")
+    odd.write_bytes(b"x")
+    with building(tmp_path / "a", kind="example", config={"value": float("nan")}, inputs=[odd]):
+        pass
+    manifest = read_manifest(tmp_path / "a")
+    assert [Path(name).name for name in manifest.inputs] == ["in\\udcff.bin"]
+    assert manifest.config == {"value": None}

@@ -70,12 +70,10 @@ def test_no_verb_shows_the_usage(capsys: pytest.CaptureFixture[str]) -> None:
     ("error", "code", "words"),
     [
         (KeyboardInterrupt(), INTERRUPTED, "interrupted"),
-        (
-            OSError(errno.ENOSPC, "No space left on device", "runs/x"),
-            2,
-            "error: no space left on the device writing runs/x",
-        ),
-        (OSError(errno.ENOSPC, "No space left on device"), 2, "error: no space left on the device"),
+        (OSError(errno.ENOSPC, "No space left on device", "runs/x"), 2, "error: runs/x: No space left on device"),
+        (OSError(errno.EDQUOT, "Disk quota exceeded"), 2, "error: Disk quota exceeded"),
+        (ModuleNotFoundError("No module named 'uproot'", name="uproot"), 2, "error: uproot is not installed: pip"),
+        (BrokenPipeError(errno.EPIPE, "Broken pipe"), 2, "error: a worker process ended unexpectedly"),
         (PermissionError(errno.EACCES, "Permission denied", "runs"), 2, "error: runs: Permission denied"),
     ],
 )

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from collidium.artifact import InputError, building
@@ -125,3 +126,29 @@ def test_truncation_keeps_the_hardest(make_jets: Callable[..., Jets]) -> None:
         pt = np.hypot(jets.particles["part_px"], jets.particles["part_py"])[jets.offsets[i] : jets.offsets[i + 1]]
         kept = np.hypot(cut.particles["part_px"], cut.particles["part_py"])[cut.offsets[i] : cut.offsets[i + 1]]
         assert np.array_equal(kept, np.sort(pt)[::-1][:5])
+
+
+def test_labels_outside_the_classes_are_refused(tmp_path: Path, make_jets: Callable[..., Jets]) -> None:
+    jets = make_jets(3)
+    jets.scalars["label"][2] = 7
+    with pytest.raises(InputError, match="column label is 7 in jet 2; -1 to 1 are allowed"):
+        DatasetWriter(tmp_path, columns_of(jets), jets.classes).write_shard(0, jets)
+
+
+@pytest.mark.parametrize("name", ["jet_pt", "jet_energy"])
+def test_jets_without_momentum_are_refused(make_jets: Callable[..., Jets], name: str) -> None:
+    jets = make_jets(3)
+    jets.scalars[name][1] = -1.0
+    with pytest.raises(InputError, match=f"column {name} is -1 GeV in jet 1; it must be positive"):
+        jets.validate("file")
+
+
+def test_a_shard_with_more_than_one_batch_is_refused(dataset_path: Path) -> None:
+    shard = dataset_path / "part-00000.arrow"
+    with pa.ipc.open_file(shard) as reader:
+        batch = reader.get_batch(0)
+    with pa.ipc.new_file(shard, batch.schema) as writer:
+        writer.write_batch(batch)
+        writer.write_batch(batch)
+    with pytest.raises(InputError, match=r"part-00000.arrow: holds 2 record batches, a shard has one"):
+        Dataset.open(dataset_path).read_shard(0)

@@ -64,6 +64,25 @@ def test_own_file_works_by_path(tmp_path: Path) -> None:
         find_recipe(f"{path}:third", "train")
     with pytest.raises(InputError, match="returned RunConfig, GenerateConfig is needed"):
         find_recipe(str(path), "generate")
-    path.write_text("def recipe(:\n")
-    with pytest.raises(InputError, match=r"mine.py:1: "):
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("def recipe(:\n", r"mine.py:1: "),
+        ("import nothing_like_this\n", r"mine.py:1: ModuleNotFoundError: No module named 'nothing_like_this'"),
+        ("def recipe():\n    return 1 / 0\n", r"mine.py:2: ZeroDivisionError: division by zero"),
+    ],
+)
+def test_mistakes_in_own_files_are_one_line_with_their_place(tmp_path: Path, text: str, message: str) -> None:
+    path = tmp_path / "mine.py"
+    path.write_text(text)
+    with pytest.raises(InputError, match=message):
         find_recipe(str(path), "train")
+
+
+def test_own_files_may_define_dataclasses(tmp_path: Path) -> None:
+    path = tmp_path / "mine.py"
+    extra = "from __future__ import annotations\nfrom dataclasses import dataclass\n@dataclass\nclass A:\n    x: int\n"
+    path.write_text(extra + OWN)
+    assert isinstance(find_recipe(str(path), "train"), RunConfig)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import fcntl
 import hashlib
 import shutil
 import time
@@ -76,45 +77,63 @@ def building(
     started = time.monotonic()
     recorded = {str(item): _input_hash(item) for item in inputs}
     plan = json_dumps({"kind": kind, "config": config_hash(config), "inputs": sorted(recorded.values())})
-    partial = path.with_name(path.name + ".partial")
-    _claim(partial, plan, path, resumable=resumable)
-    try:
-        yield partial
-        files = _file_hashes(partial, untracked)
-        manifest = Manifest(
-            kind=kind,
-            schema_version=SCHEMA_VERSION,
-            config=to_plain(config),
-            inputs=recorded,
-            packages=installed_versions(),
-            seed=seed,
-            seconds=round(time.monotonic() - started, 3),
-            command=list(command) if command is not None else None,
-            files=files,
-            content_hash=hashlib.sha256(json_dumps(files).encode()).hexdigest(),
-        )
-        with atomic_write(partial / MANIFEST_NAME, "w") as stream:
-            stream.write(json_dumps(dataclasses.asdict(manifest)))
-        partial.rename(path)
-        (path / _PLAN_NAME).unlink()
-    except BaseException:
-        if not resumable:
-            shutil.rmtree(partial, ignore_errors=True)
-        raise
+    with _held(path) as partial:
+        _claim(partial, plan, resumable=resumable)
+        try:
+            yield partial
+            files = _file_hashes(partial, untracked)
+            manifest = Manifest(
+                kind=kind,
+                schema_version=SCHEMA_VERSION,
+                config=to_plain(config),
+                inputs=recorded,
+                packages=installed_versions(),
+                seed=seed,
+                seconds=round(time.monotonic() - started, 3),
+                command=list(command) if command is not None else None,
+                files=files,
+                content_hash=hashlib.sha256(json_dumps(files).encode()).hexdigest(),
+            )
+            with atomic_write(partial / MANIFEST_NAME, "w") as stream:
+                stream.write(json_dumps(dataclasses.asdict(manifest)))
+            partial.rename(path)
+            (path / _PLAN_NAME).unlink()
+        except BaseException:
+            if not resumable:
+                shutil.rmtree(partial, ignore_errors=True)
+            raise
 
 
-def _claim(partial: Path, plan: str, path: Path, *, resumable: bool) -> None:
+@contextmanager
+def _held(path: Path) -> Iterator[Path]:
+    """The partial folder's name, while no other process builds the same artifact."""
+    if path.parent.exists() and not path.parent.is_dir():
+        raise InputError(f"{path.parent}: is a file, a folder is needed")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lock = path.with_name(f".{path.name}.lock")
+    with lock.open("w") as stream:
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise InputError(f"{path}: another process is making it right now") from error
+        try:
+            yield path.with_name(path.name + ".partial")
+        finally:
+            lock.unlink(missing_ok=True)
+
+
+def _claim(partial: Path, plan: str, *, resumable: bool) -> None:
     """Make the partial folder, or take up the one that an interrupted call left."""
-    if partial.exists() and not resumable:
-        shutil.rmtree(partial)
     if partial.exists():
         written = partial / _PLAN_NAME
         if not written.is_file() or written.read_text(encoding="utf-8") != plan:
             raise InputError(f"{partial}: left by a job of another configuration; remove it or choose another name")
-        return
-    if path.parent != Path() and path.parent.exists() and not path.parent.is_dir():
-        raise InputError(f"{path.parent}: is a file, a folder is needed")
-    partial.mkdir(parents=True)
+        if resumable:
+            for leftover in partial.rglob(".*.tmp"):
+                leftover.unlink()
+            return
+        shutil.rmtree(partial)
+    partial.mkdir()
     try:
         with atomic_write(partial / _PLAN_NAME, "w") as stream:
             stream.write(plan)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TypeAlias
@@ -25,7 +26,8 @@ def to_plain(value: object) -> Plain:
     Returns
     -------
     Plain
-        The same content in dictionaries, lists and plain values. A dataclass instance carries its class name under
+        The same content in dictionaries, lists and plain values; NaN and infinities become None, bytes of a path
+        that are no text are escaped. A dataclass instance carries its class name under
         ``"type"`` so that a union of configurations can be read back.
 
     Raises
@@ -38,17 +40,21 @@ def to_plain(value: object) -> Plain:
     >>> to_plain({"path": Path("a/b"), "window": (500.0, 650.0)})
     {'path': 'a/b', 'window': [500.0, 650.0]}
     """
-    if value is None or isinstance(value, bool | int | float | str):
+    if isinstance(value, str):
+        return value.encode("utf-8", "backslashreplace").decode("utf-8")
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if value is None or isinstance(value, bool | int | float):
         return value
     if isinstance(value, np.generic):
         return to_plain(value.item())
     if isinstance(value, Path):
-        return str(value)
+        return to_plain(str(value))
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         fields = {field.name: to_plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
         return {"type": type(value).__name__, **fields}
     if isinstance(value, Mapping):
-        return {str(key): to_plain(item) for key, item in value.items()}
+        return {str(to_plain(str(key))): to_plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
         items = sorted(value) if isinstance(value, set | frozenset) else value
         return [to_plain(item) for item in items]
@@ -73,7 +79,7 @@ def json_dumps(value: object) -> str:
     >>> json_dumps({"b": 1, "a": 2})
     '{\n  "a": 2,\n  "b": 1\n}\n'
     """
-    return json.dumps(to_plain(value), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+    return json.dumps(to_plain(value), indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def config_hash(value: object) -> str:

@@ -100,8 +100,14 @@ def read_manifest(path: Path, kind: str | None = None) -> Manifest:
         raise InputError(f"{path}: not an artifact, it has no {MANIFEST_NAME}")
     try:
         manifest = Manifest(**json.loads(document.read_text(encoding="utf-8")))
-    except (ValueError, TypeError) as error:
+    except (OSError, ValueError, TypeError) as error:
         raise InputError(f"{document}: damaged manifest ({error})") from error
+    if manifest.schema_version != SCHEMA_VERSION:
+        raise InputError(
+            f"{document}: schema version {manifest.schema_version} is not known, {SCHEMA_VERSION} is needed"
+        )
+    if any(Path(name).is_absolute() or ".." in Path(name).parts for name in manifest.files):
+        raise InputError(f"{document}: names a file outside its folder")
     if kind is not None and manifest.kind != kind:
         raise InputError(f"{path}: is a {manifest.kind} artifact, a {kind} artifact is needed")
     return manifest

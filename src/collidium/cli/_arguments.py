@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import io
+import os
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TypeVar
 
 import tyro
@@ -92,6 +94,18 @@ def take_recipe(argv: Sequence[str], kind: Kind, *, verb: str) -> tuple[str, obj
     config = find_recipe(argv[0], kind)
     stem = argv[0].split(":")[0].rsplit("/", 1)[-1].removesuffix(".py")
     return stem, config, list(argv[1:])
+
+
+def beside(run: Path, stage: str) -> Path:
+    """Default folder of a stage on a run: beside it, with the stage's name.
+
+    Examples
+    --------
+    >>> beside(Path("runs/top"), "report").name
+    'top-report'
+    """
+    run = run.resolve()
+    return Path(os.path.relpath(run.with_name(f"{run.name}-{stage}")))
 
 
 def recipe_table(kind: Kind) -> str:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
 
 import tyro
 
-from collidium.cli._arguments import parse
+from collidium.cli._arguments import beside, parse
 from collidium.cli._progress import TerminalProgress
 from collidium.cli._show import print_metrics
 from collidium.evaluate import EvaluateConfig, evaluate
@@ -24,7 +24,7 @@ class EvaluateArguments:
     """Dataset to measure on."""
     out: Annotated[Path | None, tyro.conf.arg(aliases=["-o"])] = None
     """Folder of the predictions; by default the run's name with ``-predictions``."""
-    config: Annotated[EvaluateConfig, tyro.conf.arg(name="")] = EvaluateConfig()
+    config: Annotated[EvaluateConfig, tyro.conf.arg(name="")] = field(default_factory=EvaluateConfig)
 
 
 def run(argv: list[str]) -> int:
@@ -32,7 +32,7 @@ def run(argv: list[str]) -> int:
     arguments = parse(
         EvaluateArguments, argv, verb="evaluate", description="Predict a split of a dataset and measure the result."
     )
-    out = arguments.out or arguments.run.with_name(arguments.run.name + "-predictions")
+    out = arguments.out or beside(arguments.run, "predictions")
     evaluate(
         arguments.run,
         arguments.data,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import importlib
 import logging
 import os
@@ -73,17 +72,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     except InputError as error:
         return _fail(str(error))
     except KeyboardInterrupt:
-        sys.stderr.write("interrupted; finished parts are kept, the same command goes on from them\n")
+        sys.stderr.write("interrupted; nothing half-written is left, and the same command goes on where it can\n")
         return INTERRUPTED
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
-    except OSError as error:
-        if error.errno == errno.ENOSPC:
-            return _fail(f"no space left on the device{f' writing {error.filename}' if error.filename else ''}")
-        if error.filename is None:
+        if _is_reader_gone():
+            return 0
+        return _fail("a worker process ended unexpectedly; the same command goes on from the finished parts")
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.startswith("collidium"):
             raise
-        return _fail(f"{error.filename}: {error.strerror}")
+        return _fail(f'{error.name} is not installed: pip install "collidium[all]"')
+    except OSError as error:
+        return _fail(f"{f'{error.filename}: ' if error.filename else ''}{error.strerror or error}")
 
 
 def _run(arguments: list[str]) -> int:
@@ -93,6 +93,16 @@ def _run(arguments: list[str]) -> int:
         raise unknown("verb", verb, VERBS)
     run: Callable[[list[str]], int] = importlib.import_module(f"collidium.cli._{verb}").run
     return run(rest)
+
+
+def _is_reader_gone() -> bool:
+    """Tell whether standard output was closed by its reader (``| head``), and stop writing to it."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return True
+    return False
 
 
 def _fail(message: str) -> int:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import tyro
 
-from collidium.cli._arguments import parse
+from collidium.cli._arguments import beside, parse
 from collidium.cli._progress import TerminalProgress
 from collidium.report import build_report
 
@@ -30,7 +30,7 @@ class ReportArguments:
 def run(argv: list[str]) -> int:
     """Make the page."""
     arguments = parse(ReportArguments, argv, verb="report", description="Make one self-contained page of plots.")
-    out = arguments.out or arguments.run.with_name(arguments.run.name + "-report")
+    out = arguments.out or beside(arguments.run, "report")
     page = build_report(
         arguments.run,
         arguments.predictions,

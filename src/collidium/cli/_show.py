@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
+import numpy as np
 import tyro
 from rich.console import Console
 from rich.table import Table
@@ -30,7 +32,7 @@ def run(argv: list[str]) -> int:
     """Print an artifact."""
     path = parse(ShowArguments, argv, verb="show", description="Print what an artifact is and holds.").path
     manifest = read_manifest(path)
-    console = Console(highlight=False)
+    console = Console(highlight=False, markup=False)
     _print_manifest(console, path, manifest)
     show = _SHOW.get(manifest.kind)
     if show is not None:
@@ -40,7 +42,7 @@ def run(argv: list[str]) -> int:
 
 def print_metrics(path: Path) -> None:
     """Print the headline figures of predictions."""
-    _show_predictions(Console(highlight=False), path)
+    _show_predictions(Console(highlight=False, markup=False), path)
 
 
 def _print_manifest(console: Console, path: Path, manifest: Manifest) -> None:
@@ -54,7 +56,7 @@ def _print_manifest(console: Console, path: Path, manifest: Manifest) -> None:
         table.add_row("input", f"{name} {value[:16]}")
     table.add_row("packages", ", ".join(f"{name} {version}" for name, version in manifest.packages.items()))
     if manifest.command:
-        table.add_row("command", " ".join(manifest.command))
+        table.add_row("command", shlex.join(manifest.command))
     console.print(table)
 
 
@@ -63,14 +65,12 @@ def _show_dataset(console: Console, path: Path) -> None:
     table = Table(title=f"{dataset.num_jets:,} jets in {dataset.num_shards} shards", title_justify="left")
     for name in ("class", *SPLITS):
         table.add_column(name, justify="left" if name == "class" else "right")
-    counts = {split: [0] * (len(dataset.classes) + 1) for split in SPLITS}
+    counts = np.zeros((1 + len(dataset.classes), len(SPLITS)), dtype=np.int64)
     for index in range(dataset.num_shards):
         label = dataset.read_scalar(index, "label")
-        for split in SPLITS:
-            for value in label[dataset.rows(index, split)].tolist():
-                counts[split][value] += 1
-    for number, name in enumerate((*dataset.classes, "unlabelled")):
-        row = [counts[split][number if number < len(dataset.classes) else -1] for split in SPLITS]
+        for number, split in enumerate(SPLITS):
+            counts[:, number] += np.bincount(label[dataset.rows(index, split)] + 1, minlength=len(counts))
+    for name, row in zip(("unlabelled", *dataset.classes), counts.tolist(), strict=True):
         if any(row):
             table.add_row(name, *(f"{count:,}" for count in row))
     console.print(table)

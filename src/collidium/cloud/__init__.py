@@ -9,7 +9,7 @@ from collidium.cloud._features import FEATURE_SETS, FEATURES, Feature, FeatureSc
 from collidium.cloud._jets import Jets
 from collidium.cloud._observables import jet_observables
 from collidium.cloud._pairs import PAIR_FEATURES, PairKinematics, pair_features, pair_mass_squared
-from collidium.cloud._split import SPLITS, SplitName, event_ids, split_of
+from collidium.cloud._split import SPLITS, SplitName, event_ids, jet_ids, split_of
 
 __all__ = [
     "COLUMNS",
@@ -36,6 +36,7 @@ __all__ = [
     "delta_phi",
     "event_ids",
     "feature_set",
+    "jet_ids",
     "jet_observables",
     "make_cloud",
     "pair_features",

@@ -6,16 +6,19 @@ import dataclasses
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
-from collidium.artifact import InputError, Manifest, atomic_write, json_dumps, read_manifest
+from collidium.artifact import InputError, Manifest, atomic_write, json_dumps, missing_extra, read_manifest
 from collidium.cloud._columns import COLUMNS, MOMENTUM_COLUMNS, REQUIRED_SCALARS, Column
 from collidium.cloud._jets import Jets
 from collidium.cloud._split import SPLITS, SplitName, split_of
+
+if TYPE_CHECKING:
+    import pyarrow
 
 SCHEMA_NAME = "schema.json"
 
@@ -72,21 +75,29 @@ class DatasetWriter:
         jets.validate(str(path))
         if jets.classes != self._classes:
             raise InputError(f"{path}: classes {jets.classes} differ from the dataset's {self._classes}")
+        label = jets.scalars.get("label", np.zeros(0))
+        wrong = np.flatnonzero((label < -1) | (label >= len(self._classes)))
+        if len(wrong):
+            allowed = f"-1 to {len(self._classes) - 1} are allowed"
+            raise InputError(f"{path}: column label is {label[wrong[0]]} in jet {wrong[0]}; {allowed}")
+        pa = _arrow()
         batch = pa.record_batch([self._array(column, jets, path) for column in self._columns], self._arrow_schema())
         with atomic_write(path) as stream, pa.ipc.new_file(stream, batch.schema) as writer:
             writer.write_batch(batch)
 
-    def _arrow_schema(self) -> pa.Schema:
+    def _arrow_schema(self) -> pyarrow.Schema:
+        pa = _arrow()
         types = ((c, pa.from_numpy_dtype(c.numpy_dtype)) for c in self._columns)
         return pa.schema(
             [pa.field(c.name, pa.list_(t) if c.scope == "particle" else t, nullable=False) for c, t in types]
         )
 
-    def _array(self, column: Column, jets: Jets, path: Path) -> pa.Array:
+    def _array(self, column: Column, jets: Jets, path: Path) -> pyarrow.Array:
         """One column as Arrow holds it."""
         values = (jets.particles if column.scope == "particle" else jets.scalars).get(column.name)
         if values is None:
             raise InputError(f"{path}: column {column.name} is missing")
+        pa = _arrow()
         flat = pa.array(np.ascontiguousarray(values, dtype=column.numpy_dtype))
         if column.scope == "jet":
             return flat
@@ -242,12 +253,17 @@ class Dataset:
         for index in range(self.num_shards):
             yield self.read_shard(index), self.rows(index, split)
 
-    def _map(self, index: int) -> pa.RecordBatch:
+    def _map(self, index: int) -> pyarrow.RecordBatch:
         """The only record batch of a shard, memory-mapped."""
+        pa = _arrow()
         path = self.shards[index]
         try:
             with pa.memory_map(str(path)) as source:
-                batch = pa.ipc.open_file(source).get_batch(0)
+                reader = pa.ipc.open_file(source)
+                count = reader.num_record_batches
+                if count != 1:
+                    raise InputError(f"{path}: holds {count} record batches, a shard has one")
+                batch = reader.get_batch(0)
         except (pa.ArrowInvalid, OSError) as error:
             raise InputError(f"{path}: damaged or truncated Arrow file ({str(error).splitlines()[0]})") from error
         absent = [name for name in self.columns if name not in batch.schema.names]
@@ -271,3 +287,12 @@ def columns_of(jets: Jets) -> tuple[Column, ...]:
     """
     carried: Mapping[str, object] = {**jets.particles, **jets.scalars}
     return tuple(column for name, column in COLUMNS.items() if name in carried)
+
+
+def _arrow() -> ModuleType:
+    """The Arrow library, needed only where datasets are read or written."""
+    try:
+        import pyarrow
+    except ModuleNotFoundError as error:
+        raise missing_extra("pyarrow", "io") from error
+    return pyarrow

@@ -129,8 +129,8 @@ class Jets:
         Raises
         ------
         InputError
-            On offsets that do not fit the columns, a jet without particles, a NaN or infinity, or an energy that is
-            negative; the message names source, column and jet.
+            On offsets that do not fit the columns, a jet without particles, a NaN or infinity, a negative energy of a
+            particle, or a jet momentum or energy that is not positive; the message names source, column and jet.
         """
         self._check_layout(source)
         empty = np.flatnonzero(self.lengths == 0)
@@ -139,6 +139,11 @@ class Jets:
         for columns in (self.particles, self.scalars):
             for name, column in columns.items():
                 self._check_finite(source, name, column)
+        for name in ("jet_pt", "jet_energy"):
+            bad = np.flatnonzero(self.scalars[name] <= 0) if name in self.scalars else np.zeros(0, dtype=np.int64)
+            if len(bad):
+                value = self.scalars[name][bad[0]]
+                raise InputError(f"{source}: column {name} is {value:g} GeV in jet {bad[0]}; it must be positive")
         energy = self.particles["part_energy"]
         negative = np.flatnonzero(energy < 0)
         if len(negative):

@@ -26,7 +26,7 @@ class PairKinematics:
     phi : Tensor, (...), rad
         Azimuth.
     mass2 : Tensor, (...), GeV^2
-        Squared mass, not below 0.
+        Squared mass; 0 where it is below the rounding of the stored four-momentum, ``4 eps E^2``.
     """
 
     pt: Tensor
@@ -52,7 +52,9 @@ class PairKinematics:
         """
         E, px, py, pz = p4.to(dtype).unbind(-1)
         pt2 = px * px + py * py
-        mass2 = (E * E - pt2 - pz * pz).clamp(min=0)
+        mass2 = E * E - pt2 - pz * pz
+        # below the rounding of the stored momenta a mass is noise, and would swamp a collinear pair
+        mass2 = torch.where(mass2 > 4 * torch.finfo(p4.dtype).eps * E * E, mass2, 0.0)
         mt = (pt2 + mass2).clamp(min=1e-40).sqrt()
         return PairKinematics(pt2.sqrt(), torch.asinh(pz / mt), torch.atan2(py, px), mass2)
 

@@ -7,9 +7,12 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from collidium.artifact import InputError
+
 SplitName = Literal["train", "val", "test", "all"]
 SPLITS: tuple[str, ...] = ("train", "val", "test")
 _FRACTIONS = (0.7, 0.15, 0.15)
+_MEMBERS = 64
 
 
 def mix64(value: NDArray[np.uint64]) -> NDArray[np.uint64]:
@@ -37,7 +40,7 @@ def mix64(value: NDArray[np.uint64]) -> NDArray[np.uint64]:
 
 
 def event_ids(stream: int, count: int, *, start: int = 0) -> NDArray[np.uint64]:
-    """Number the jets of a stream (a file, a block of generation) so that streams do not collide.
+    """Number the jets of a stream that has one jet an event; see :func:`jet_ids`.
 
     Parameters
     ----------
@@ -51,17 +54,50 @@ def event_ids(stream: int, count: int, *, start: int = 0) -> NDArray[np.uint64]:
     Returns
     -------
     ndarray of uint64, (count,)
-        Distinct within the stream; collisions between streams are as rare as those of random 64-bit numbers.
+        Collisions are as rare as those of random 58-bit numbers.
 
     Examples
     --------
     >>> bool((event_ids(7, 3) == event_ids(7, 2, start=1)[0]).sum() == 1)
     True
     """
+    return jet_ids(stream, np.arange(start, start + count), np.zeros(count, dtype=np.int64))
+
+
+def jet_ids(stream: int, event: NDArray[np.int64], member: NDArray[np.int64]) -> NDArray[np.uint64]:
+    """Number jets so that all jets of one event share a split.
+
+    Parameters
+    ----------
+    stream : int
+        Identity of the stream: a hash of what made it; any non-negative integer, 64 bits are used.
+    event : ndarray of int64, (N,)
+        Number of each jet's event in the stream.
+    member : ndarray of int64, (N,)
+        Number of the jet in its event, below 64.
+
+    Returns
+    -------
+    ndarray of uint64, (N,)
+        58 bits of hash of (stream, event), then 6 bits of ``member``.
+
+    Raises
+    ------
+    InputError
+        If an event has more than 64 jets.
+
+    Examples
+    --------
+    >>> ids = jet_ids(7, np.array([0, 0, 1]), np.array([0, 1, 0]))
+    >>> len(set(ids.tolist())), len(set(split_of(ids[:2]).tolist()))
+    (3, 1)
+    """
+    if len(member) and not 0 <= member.min() <= member.max() < _MEMBERS:
+        raise InputError(f"an event has {member.max() + 1} jets; at most {_MEMBERS} can be numbered")
     base = mix64(np.array([stream & 0xFFFFFFFFFFFFFFFF], dtype=np.uint64))
-    number: NDArray[np.uint64] = np.arange(start, start + count, dtype=np.uint64)
     with np.errstate(over="ignore"):
-        return mix64(base + number)
+        number = mix64(base + event.astype(np.uint64))
+    return number - number % np.uint64(_MEMBERS) + member.astype(np.uint64)
 
 
 def split_of(event_id: NDArray[np.uint64]) -> NDArray[np.uint8]:
@@ -75,12 +111,12 @@ def split_of(event_id: NDArray[np.uint64]) -> NDArray[np.uint8]:
     Returns
     -------
     ndarray of uint8, (N,)
-        Index into ``SPLITS``; the same for the same number in every dataset.
+        Index into ``SPLITS``; the same for the same event in every dataset, and for all jets of an event.
 
     Examples
     --------
-    >>> np.bincount(split_of(np.arange(10000, dtype=np.uint64))).tolist()
-    [6977, 1537, 1486]
+    >>> np.bincount(split_of(event_ids(1, 10000))).tolist()
+    [7005, 1520, 1475]
     """
-    uniform = (mix64(event_id) >> np.uint64(11)).astype(np.float64) * 2.0**-53
+    uniform = (mix64(event_id // np.uint64(_MEMBERS)) >> np.uint64(11)).astype(np.float64) * 2.0**-53
     return np.digitize(uniform, np.cumsum(_FRACTIONS[:-1])).astype(np.uint8)

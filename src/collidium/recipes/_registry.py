@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib.util
 import inspect
+import sys
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -146,19 +148,31 @@ def _from_file(path: Path, function: str, wanted: type) -> object:
     """Run a function of the user's own file."""
     if not path.is_file():
         raise InputError(f"{path}: no such recipe file")
-    spec = importlib.util.spec_from_file_location(path.stem, path)
+    spec = importlib.util.spec_from_file_location(f"recipe_{path.stem}", path)
     assert spec is not None
-    assert spec.loader is not None
+    loader = spec.loader
+    assert loader is not None
     module = importlib.util.module_from_spec(spec)
-    try:
-        spec.loader.exec_module(module)
-    except SyntaxError as error:
-        raise InputError(f"{path}:{error.lineno}: {error.msg}") from error
+    sys.modules[spec.name] = module
+    _call(path, lambda: loader.exec_module(module))
     make = getattr(module, function, None)
     if not inspect.isfunction(make):
         found = [name for name, value in vars(module).items() if inspect.isfunction(value)]
         raise InputError(f"{path}: has no function {function!r}; functions there: {', '.join(found) or 'none'}")
-    config = make()
+    config = _call(path, make)
     if not isinstance(config, wanted):
         raise InputError(f"{path}: {function}() returned {type(config).__name__}, {wanted.__name__} is needed")
     return config
+
+
+def _call(path: Path, function: Callable[[], object]) -> object:
+    """Run the user's code; whatever it raises is told in one line with its place in the file."""
+    try:
+        return function()
+    except InputError:
+        raise
+    except SyntaxError as error:
+        raise InputError(f"{path}:{error.lineno}: {error.msg}") from error
+    except Exception as error:
+        lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
+        raise InputError(f"{path}:{lines[-1] if lines else 1}: {type(error).__name__}: {error}") from error
