@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 SETUP := $(VENV)/.installed
+# one process a core with one thread each: two thread pools on one core wait for each other
+PYTEST = OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --maxprocesses 8 --dist worksteal
 
 .DEFAULT_GOAL := help
 .PHONY: help setup quickstart test test-fast lint bench docs clean
@@ -22,11 +24,11 @@ quickstart: $(SETUP) ## collisions to a trained, measured tagger with a page of 
 	$(BIN)/collidium run quickstart
 
 test-fast: $(SETUP) ## the fast tests
-	$(BIN)/python -m pytest -m "not slow"
+	$(PYTEST) -m "not slow"
 
 test: $(SETUP) ## all tests: the fast ones, then the slow ones
-	$(BIN)/python -m pytest -m "not slow"
-	$(BIN)/python -m pytest -m slow
+	$(PYTEST) -m "not slow"
+	$(PYTEST) -m slow
 
 lint: $(SETUP) ## formatting, lint and types
 	$(BIN)/ruff format --check .

@@ -1,14 +1,16 @@
 from __future__ import annotations
 
 import dataclasses
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 
 from collidium.artifact import InputError
-from collidium.cloud import COLUMNS, Jets
-from collidium.collide import GENERATED_COLUMNS, Block, GenerateConfig, generate_block
+from collidium.cloud import COLUMNS, Jets, split_of
+from collidium.collide import GENERATED_COLUMNS, Block, EventRecord, GenerateConfig, generate_block
 from collidium.collide import _block as block_module
+from collidium.collide import _selection as selection_module
 
 CONFIG = GenerateConfig(classes=("Tbqq", "QCD"), num_jets=20, pt_min=500.0, pt_max=650.0, seed=11)
 
@@ -129,6 +131,62 @@ def test_without_a_detector_jets_hold_generated_particles() -> None:
     )
     is_pion = np.abs(mass_squared - 0.13957**2) < 0.002
     assert (is_pion & (jets.particles["part_charge"] != 0)).sum() > 50
+
+
+def test_blocks_of_two_threads_are_those_of_one() -> None:
+    expected = [make("QCD", 8, index=index) for index in range(2)]
+    with ThreadPoolExecutor(2) as threads:
+        found = list(threads.map(lambda index: make("QCD", 8, index=index), range(2)))
+    assert all(same(a, b) for a, b in zip(found, expected, strict=True))
+
+
+def test_jets_of_one_collision_share_a_split(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[tuple[int, int, int]] = []  # stream, event and rank as they are numbered
+    number = block_module.jet_ids
+
+    def watch(stream: int, event: np.ndarray, member: np.ndarray) -> np.ndarray:
+        seen.extend((stream, int(e), int(m)) for e, m in zip(event, member, strict=True))
+        return number(stream, event, member)
+
+    monkeypatch.setattr(block_module, "jet_ids", watch)
+    ids = make("Tbqq", 60).scalars["event_id"]
+    assert len(set(ids.tolist())) == len(set(seen)) == 60
+    # tops come in pairs, so many jets have their partner in the sample
+    events = [event for _, event, _ in seen]
+    twice = [event for event in set(events) if events.count(event) == 2]
+    assert len(twice) > 5
+    parts = dict.fromkeys(events, frozenset[int]())
+    for event, part in zip(events, split_of(ids).tolist(), strict=True):
+        parts[event] |= {part}
+    assert {len(found) for found in parts.values()} == {1}
+    assert len(set().union(*parts.values())) == 3
+
+
+def test_a_class_that_the_window_excludes_is_an_error_and_not_a_hang(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(selection_module, "HOPELESS_VETOES", 500)
+    monkeypatch.setattr(block_module, "HOPELESS_VETOES", 500)
+    config = GenerateConfig(classes=("Tbqq",), num_jets=5, pt_min=30.0, pt_max=40.0, radius=0.4)
+    for _ in range(2):  # the session that gave up is used again
+        with pytest.raises(InputError, match=r"Tbqq: no collision in 500 .* radius 0\.4 and the window 30-40 GeV"):
+            make("Tbqq", 5, config=config)
+
+
+def test_events_that_pythia_gives_up_count_as_barren(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Empty:
+        is_hopeless = False
+
+        def seed(self, seed: int) -> None:
+            pass
+
+        def events(self, count: int) -> EventRecord:
+            none = np.zeros(0)
+            return EventRecord(np.zeros(1, np.int64), *[none.astype(np.int32)] * 3, *[none] * 4,
+                               none.astype(np.int32), *[none] * 3)  # fmt: skip
+
+    monkeypatch.setattr(block_module, "session", lambda *_: Empty())
+    monkeypatch.setattr(block_module, "_BARREN_EVENTS", 200)
+    with pytest.raises(InputError, match="no jet for the last free part"):
+        make("QCD", 5)
 
 
 def test_a_window_that_stays_empty_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,9 +3,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pytest
 import pythia8mc
 
 from collidium.collide import PROCESSES, GenerateConfig, cluster, event_record, is_matched, pythia_settings, targets
+from collidium.collide import _selection as selection_module
 from collidium.collide._selection import HardProcessSelection
 from collidium.detect import truth_response
 
@@ -20,6 +22,57 @@ class Watcher(HardProcessSelection):
     def doVetoProcessLevel(self, process: Any) -> bool:
         self.votes.append(super().doVetoProcessLevel(process))
         return False
+
+
+class Entry:
+    """A row of the process record."""
+
+    def __init__(self, pid: int, mother: int, *, pt: float = 0.0, eta: float = 0.0) -> None:
+        self._pid, self._mother, self._pt, self._eta = pid, mother, pt, eta
+
+    def id(self) -> int:
+        return self._pid
+
+    def mother1(self) -> int:
+        return self._mother
+
+    def isFinal(self) -> bool:
+        return self._mother > 0
+
+    def px(self) -> float:
+        return self._pt
+
+    def py(self) -> float:
+        return 0.0
+
+    def eta(self) -> float:
+        return self._eta
+
+    def phi(self) -> float:
+        return 0.0
+
+
+class Process(list[Entry]):
+    """A process record."""
+
+    def size(self) -> int:
+        return len(self)
+
+
+def test_vetoes_in_a_row_are_counted_and_end_in_giving_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(selection_module, "HOPELESS_VETOES", 3)
+    select = HardProcessSelection(PROCESSES["Hbb"].truth, pt_window=(100.0, 200.0), radius=0.8)
+    higgs = Entry(25, 0)
+    good = Process([Entry(90, 0), higgs, Entry(5, 1, pt=60.0), Entry(-5, 1, pt=60.0)])
+    soft = Process([Entry(90, 0), higgs, Entry(5, 1, pt=10.0), Entry(-5, 1, pt=10.0)])
+    wide = Process([Entry(90, 0), higgs, Entry(5, 1, pt=60.0, eta=1.0), Entry(-5, 1, pt=60.0)])
+    assert [select.doVetoProcessLevel(process) for process in (soft, wide, good, soft, wide)] == [1, 1, 0, 1, 1]
+    assert not select.is_hopeless
+    assert not select.doVetoProcessLevel(soft)
+    assert select.is_hopeless
+    select.restart()
+    assert not select.is_hopeless
+    assert select.doVetoProcessLevel(soft)
 
 
 def test_dropped_hard_processes_would_have_given_almost_no_jets() -> None:

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 
 from collidium.collide import EventRecord, GenerateConfig, Session, session
@@ -32,6 +35,22 @@ def test_batches_continue_one_stream() -> None:
     events.seed(5)
     parts = [events.events(4), events.events(5)]
     assert np.array_equal(np.concatenate([part.px for part in parts]), whole.px)
+
+
+def test_threads_do_not_share_a_stream() -> None:
+    def draw(seed: int, between: Callable[[], object] = lambda: None) -> EventRecord:
+        events = session("QCD", CONFIG)
+        events.seed(seed)
+        between()
+        return events.events(4)
+
+    expected = draw(5), draw(6)
+    with ThreadPoolExecutor(1) as other:
+        found: list[EventRecord] = []
+        # another thread seeds and draws after this one has seeded, and before it draws
+        mine = draw(5, lambda: found.append(other.submit(draw, 6).result()))
+    assert same(mine, expected[0])
+    assert same(found[0], expected[1])
 
 
 def test_sessions_are_kept() -> None:

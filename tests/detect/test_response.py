@@ -92,19 +92,22 @@ def test_a_lost_charged_hadron_leaves_its_energy_as_a_neutral_one() -> None:
     assert (first > 0).mean() == pytest.approx(1.0, abs=1e-3)
 
 
-def test_energy_is_conserved_on_average() -> None:
-    # Hadrons alone, photons alone, and a pion with a photon in the same direction; the mean energy must come back.
-    # A pion with a track may leave an upward fluctuation as a spurious neutral hadron: a known 7 % bias at 100 GeV.
-    generator = np.random.default_rng(8)
-    for pid, bias in [(22, 0.002), (2112, 0.01), (211, 0.08)]:
-        pt = generator.uniform(80, 120, 4000)
-        phi = generator.uniform(-np.pi, np.pi, 4000)
-        zero = np.zeros(4000)
-        particles = StableParticles(
-            np.arange(4000), np.full(4000, pid), pt * np.cos(phi), pt * np.sin(phi), zero, pt, zero, zero, zero
-        )
-        found = detect(particles)
-        assert abs(found.energy.sum() / pt.sum() - 1) < bias + 0.005, pid
+@pytest.mark.parametrize(
+    ("pid", "pt", "low", "high"),
+    [
+        (22, 100.0, -0.002, 0.002),
+        (2112, 100.0, -0.01, 0.01),
+        (211, 500.0, -0.01, 0.01),
+        # Towers of a pion that fluctuate upwards leave a spurious neutral hadron, and those that fluctuate downwards
+        # take nothing from the better measured track: a known bias, 13, 7 and 1.5 % in the middle of the barrel.
+        (211, 5.0, 0.105, 0.145),
+        (211, 20.0, 0.06, 0.085),
+        (211, 100.0, 0.005, 0.025),
+    ],
+)
+def test_mean_energy_of_single_particles(pid: int, pt: float, low: float, high: float) -> None:
+    found = detect(beam(pid, pt, 0.0, 8000))
+    assert low < found.energy.sum() / (8000 * pt) - 1 < high
 
 
 @pytest.mark.parametrize("pt", [2.0, 20.0])

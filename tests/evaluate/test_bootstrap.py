@@ -69,3 +69,29 @@ def test_undefined_replicas_are_left_out() -> None:
 def test_no_replicas_is_an_input_error() -> None:
     with pytest.raises(InputError, match="replicas is 0"):
         bootstrap(mean_of(np.ones(3)), np.zeros(3), num_replicas=0)
+
+
+class Recorder:
+    """Counts starts and ends."""
+
+    started, finished = 0, 0
+
+    def start(self, label: str, total: int | None, unit: str) -> None:
+        self.started += 1
+
+    def advance(self, n: int = 1, **figures: float) -> None:
+        pass
+
+    def finish(self) -> None:
+        self.finished += 1
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, InputError])
+def test_the_progress_is_ended_whatever_happens(error: type[BaseException]) -> None:
+    def fails(weight: np.ndarray) -> np.ndarray:
+        raise error
+
+    recorder = Recorder()
+    with pytest.raises(error):
+        bootstrap(fails, np.zeros(3), progress=recorder)
+    assert (recorder.started, recorder.finished) == (1, 1)

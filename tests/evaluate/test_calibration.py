@@ -72,3 +72,29 @@ def test_likelihood_of_even_odds_is_ln_k_and_of_a_certain_error_is_finite() -> N
     assert nll(np.full((10, 4), 0.25), np.arange(10) % 4) == pytest.approx(math.log(4))
     assert nll([[1.0, 0.0]], [1]) == pytest.approx(-math.log(np.finfo(float).tiny))
     assert nll([[0.5, 0.5], [0.1, 0.9]], [0, 0], [1.0, 0.0]) == pytest.approx(math.log(2))
+
+
+def test_bins_of_negative_mass_count_with_their_sum() -> None:
+    """Two bins: sums of weight times (found - stated) are 2 * 0.1 and -1 * 0.2, of a total weight of 1."""
+    p = np.array([[0.9, 0.1], [0.9, 0.1], [0.8, 0.2]])
+    assert ece(p, [0, 0, 0], [1.0, 1.0, -1.0], num_bins=2) == pytest.approx(0.2 + 0.2, abs=1e-12)
+    assert math.isnan(ece(p[:2], [0, 0], [1.0, -1.0]))
+
+
+def test_unequal_weights_count_as_fewer_jets() -> None:
+    p, label = drawn_from_itself(20_000, 6)
+    weight = np.where(np.arange(20_000) % 2 == 0, 1.0, 3.0)
+    curve = reliability(p.max(axis=1), label == 0, weight)
+    power = 2.0**2 / 5.0  # mean(w)^2 / mean(w^2)
+    np.testing.assert_allclose(curve.effective, power * curve.count, rtol=0.05)
+    assert ece_floor(p, label, weight) == pytest.approx(ece_floor(p, label) / math.sqrt(power), rel=0.02)
+    np.testing.assert_allclose(reliability(p[:, 0], label == 0).effective, reliability(p[:, 0], label == 0).count)
+
+
+def test_the_floor_of_a_weighted_sample_is_what_a_calibrated_model_shows() -> None:
+    ratios = []
+    for seed in range(40):
+        p, label = drawn_from_itself(3000, 100 + seed)
+        weight = np.random.default_rng(seed).exponential(1.0, 3000) - 0.1
+        ratios.append(ece(p, label, weight) / ece_floor(p, label, weight))
+    assert np.mean(ratios) == pytest.approx(1.0, abs=0.1)  # each ratio spreads by about 0.2

@@ -14,6 +14,7 @@ from collidium.evaluate import (
     auc_one_vs_one,
     auc_one_vs_rest,
     ece,
+    ece_floor,
     evaluate_predictions,
     nll,
     pair_score,
@@ -85,8 +86,30 @@ def test_one_class_alone_has_an_accuracy_but_no_area() -> None:
 
 def test_without_labels_there_are_no_figures() -> None:
     predictions = make()
-    with pytest.raises(InputError, match="no jet has a label"):
-        evaluate_predictions(predictions.take(predictions.label < 0))
+    unlabelled = predictions.take(predictions.label < 0)
+    figures = evaluate_predictions(unlabelled)
+    assert not figures.has_figures
+    assert (figures.num_jets, figures.num_unlabelled, figures.pairs) == (0, len(unlabelled), ())
+    content = json.loads(figures.to_json())
+    for name in ("accuracy", "auc_one_vs_one", "auc_one_vs_rest", "nll", "ece"):
+        assert content[name] == {"value": None, "low": None, "high": None}
+    assert content["ece_floor"] is None
+    with pytest.raises(InputError, match="unknown background class"):
+        evaluate_predictions(unlabelled, background="tau")
+
+
+def test_with_negative_weights_the_calibration_error_is_that_of_its_function() -> None:
+    predictions = make()
+    weight = np.where(np.arange(len(predictions)) % 4 == 0, -0.8, 1.0)
+    weight[np.argmax(predictions.probabilities, axis=1) == 2] *= -1.0  # bins of negative mass, and a negative part
+    subtracted = Predictions(
+        predictions.event_id, predictions.label, weight, predictions.probabilities, predictions.classes
+    )
+    known = subtracted.labelled()
+    figures = evaluate_predictions(subtracted, num_replicas=5)
+    assert figures.ece.value == pytest.approx(ece(known.probabilities, known.label, known.weight), rel=1e-12)
+    assert figures.ece_floor == pytest.approx(ece_floor(known.probabilities, known.label, known.weight), rel=1e-12)
+    assert figures.ece.value > 0.0
 
 
 def test_another_background_changes_the_pairs() -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -73,3 +74,87 @@ def test_data_of_other_classes_are_refused_and_leave_nothing(
 def test_an_unknown_device_is_an_input_error(run_path: Path, dataset_path: Path) -> None:
     with pytest.raises(InputError, match="device"):
         predict(Run.open(run_path), Dataset.open(dataset_path), device="abacus")
+
+
+def without_labels(jets: Jets, classes: tuple[str, ...]) -> Jets:
+    """The same jets as a recorded sample: no truth."""
+    return replace(jets, scalars={**jets.scalars, "label": np.full(len(jets), -1)}, classes=classes)
+
+
+@pytest.mark.parametrize("classes", [(), ("QCD", "Tbqq")])
+def test_data_without_labels_get_predictions_and_no_figures(
+    run_path: Path,
+    dataset_path: Path,
+    tmp_path: Path,
+    make_dataset: Callable[[Path, list[Jets]], Path],
+    classes: tuple[str, ...],
+) -> None:
+    labelled = Dataset.open(dataset_path)
+    shards = [without_labels(labelled.read_shard(index), classes) for index in range(labelled.num_shards)]
+    recorded = make_dataset(tmp_path / "recorded", shards)
+    out = evaluate(run_path, recorded, tmp_path / "predictions", config=CONFIG)
+    found, known = Predictions.read(out), predict(Run.open(run_path), labelled, device="cpu")
+    assert (found.label == -1).all()
+    assert found.classes == ("QCD", "Tbqq")
+    np.testing.assert_allclose(found.probabilities, known.probabilities, atol=1e-6)
+    figures = Evaluation.read(out)
+    assert not figures.has_figures
+    assert figures.num_unlabelled == len(found)
+    content = json.loads((out / "metrics.json").read_text(encoding="utf-8"))
+    assert content["accuracy"]["value"] is None
+    assert content["split"] == "test"
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"batch_size": 0}, "batch_size is 0, at least 1"),
+        ({"num_replicas": 0}, "num_replicas is 0, at least 1"),
+        ({"seed": -1}, "seed is -1, at least 0"),
+        ({"efficiencies": (0.5, 0.0)}, "signal efficiency is 0"),
+        ({"efficiencies": (1.5,)}, r"signal efficiency is 1\.5"),
+    ],
+)
+def test_impossible_settings_are_refused(changes: dict[str, object], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        EvaluateConfig(**changes)
+
+
+class Recorder:
+    """Keeps what was begun, counts ends; may interrupt."""
+
+    def __init__(self, error: type[BaseException] | None = None) -> None:
+        self.begun: list[str] = []
+        self.num_ends = 0
+        self.error = error
+
+    def start(self, label: str, total: int | None, unit: str) -> None:
+        self.begun.append(label)
+
+    def advance(self, n: int = 1, **figures: float) -> None:
+        if self.error is not None:
+            raise self.error
+
+    def finish(self) -> None:
+        self.num_ends += 1
+
+
+def test_an_unknown_background_is_refused_before_the_model_runs(
+    run_path: Path, dataset_path: Path, tmp_path: Path
+) -> None:
+    recorder = Recorder()
+    config = replace(CONFIG, background="Tbq")
+    with pytest.raises(InputError, match="unknown background class 'Tbq': did you mean Tbqq"):
+        evaluate(run_path, dataset_path, tmp_path / "p", config=config, progress=recorder)
+    assert recorder.begun == []
+    assert not list(tmp_path.glob("p*"))
+
+
+def test_an_interruption_ends_the_progress_and_leaves_nothing(
+    run_path: Path, dataset_path: Path, tmp_path: Path
+) -> None:
+    recorder = Recorder(KeyboardInterrupt)
+    with pytest.raises(KeyboardInterrupt):
+        evaluate(run_path, dataset_path, tmp_path / "p", config=CONFIG, progress=recorder)
+    assert (recorder.begun, recorder.num_ends) == (["evaluate"], 1)
+    assert not list(tmp_path.glob("p*"))

@@ -56,6 +56,38 @@ def test_a_file_of_another_program_is_read_by_its_columns(tmp_path: Path) -> Non
     assert read.probabilities.tolist() == [[0.25, 0.75]]
 
 
+@pytest.mark.parametrize("classes", [b"\xff", b"{", b'{"a": 1}', b'"ab"', b"[1]", b"[" * 100_000])
+def test_a_damaged_list_of_classes_is_one_clear_line(tmp_path: Path, classes: bytes) -> None:
+    path = tmp_path / "predictions.parquet"
+    make().write(path)
+    table = parquet.read_table(path).replace_schema_metadata({b"collidium.classes": classes})
+    parquet.write_table(table, path)
+    with pytest.raises(InputError, match=r"predictions\.parquet: the list of classes in its metadata is damaged"):
+        Predictions.read(path)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"label": ["top"]}, "column label has type string"),
+        ({"label": [[0]]}, "column label has type list"),
+        ({"label": [None]}, "column label has 1 empty values"),
+        ({"label": [0.5]}, "column label has values that are no int64"),
+        ({"event_id": [-1]}, "column event_id has values that are no uint64"),
+        ({"label": [7]}, "labels run from 7 to 7"),
+        ({"weight": [float("nan")]}, "weight holds NaN"),
+        ({"score_a": [None]}, "column score_a has"),
+    ],
+)
+def test_impossible_columns_are_named_with_their_file(
+    tmp_path: Path, changes: dict[str, list[object]], message: str
+) -> None:
+    columns = {"event_id": [1], "label": [0], "weight": [1.0], "score_a": [0.25], "score_b": [0.75]}
+    parquet.write_table(pa.table(columns | changes), tmp_path / "p.parquet")
+    with pytest.raises(InputError, match=rf"p\.parquet: .*{message}"):
+        Predictions.read(tmp_path / "p.parquet")
+
+
 @pytest.mark.parametrize("dropped", ["event_id", "label", "weight"])
 def test_a_missing_column_is_named(tmp_path: Path, dropped: str) -> None:
     table = pa.table({"event_id": [1], "label": [0], "weight": [1.0], "score_a": [0.5]}).drop_columns([dropped])

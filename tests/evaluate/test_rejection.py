@@ -96,3 +96,8 @@ def test_negative_weights_keep_the_first_threshold_that_reaches_the_working_poin
 def test_working_points_outside_are_refused(wanted: float) -> None:
     with pytest.raises(InputError, match="signal efficiency"):
         rejection_at([0.1, 0.9], [False, True], [wanted])
+
+
+def test_a_curve_of_no_jets_is_refused() -> None:
+    with pytest.raises(InputError, match="scores: none given"):
+        roc_curve([], [])

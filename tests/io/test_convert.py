@@ -98,6 +98,7 @@ def test_formats_of_the_same_columns_join(tmp_path, top_frame, write_hls4ml) -> 
         ({"format": "hls4ml"}, "is in format jetclass, not hls4ml"),
         ({"collection": "AK8"}, "collection 'AK8' is not in format jetclass"),
         ({"jets_per_shard": 0}, "jets_per_shard is 0"),
+        ({"seed": -1}, "seed is -1, at least 0"),
         ({"max_jets": 0}, "max_jets is 0"),
         ({"classes": ["QCD", "QCD"]}, "named twice"),
     ],

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from collidium.artifact import InputError
 from collidium.cloud import Jets
-from collidium.io import FORMATS, detect_format
+from collidium.io import FORMATS, convert, detect_format
 
 READ = FORMATS["energyflow"].read
 
@@ -60,3 +62,35 @@ def test_other_archives_are_not_recognised(tmp_path) -> None:
     np.savez(tmp_path / "a.npz", weights=np.zeros(3))
     with pytest.raises(InputError, match="unknown format"):
         detect_format(tmp_path / "a.npz")
+
+
+def archive_with(path: Path, offset: int, value: int) -> Path:
+    """Set a byte of every entry, in the local headers and in the directory, whose layout is two bytes further on."""
+    content = bytearray(path.read_bytes())
+    for signature, place in ((b"PK\x03\x04", offset), (b"PK\x01\x02", offset + 2)):
+        start = content.find(signature)
+        while start >= 0:
+            content[start + place] = value
+            start = content.find(signature, start + 1)
+    path.write_bytes(bytes(content))
+    return path
+
+
+@pytest.mark.parametrize(("offset", "value", "message"), [(6, 1, "encrypted"), (8, 97, "compression")])
+def test_encrypted_and_strangely_compressed_archives_are_one_line(
+    tmp_path: Path, offset: int, value: int, message: str
+) -> None:
+    np.savez(tmp_path / "a.npz", X=np.full((2, 3, 4), 22.0), y=np.zeros(2))
+    path = archive_with(tmp_path / "a.npz", offset, value)
+    for fails in (lambda: FORMATS["energyflow"].count(path, None), lambda: next(READ(path, None, 10))):
+        with pytest.raises(InputError, match=rf"a\.npz: .*{message}") as caught:
+            fails()
+        assert "\n" not in str(caught.value)
+
+
+def test_a_label_that_is_no_list_is_one_line(tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", X=np.full((2, 3, 4), 22.0), y=np.float64(1.0))
+    with pytest.raises(InputError, match=r"a\.npz: y \(\) is not \(jets,\)"):
+        convert([tmp_path / "a.npz"], tmp_path / "out")
+    with pytest.raises(InputError, match=r"y \(\) are not"):
+        next(READ(tmp_path / "a.npz", None, 10))

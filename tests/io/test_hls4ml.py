@@ -6,7 +6,7 @@ import pytest
 
 from collidium.artifact import InputError
 from collidium.cloud import Jets
-from collidium.io import FORMATS, detect_format
+from collidium.io import FORMATS, convert, detect_format
 
 READ = FORMATS["hls4ml"].read
 
@@ -73,3 +73,33 @@ def test_no_class_is_unlabelled(tmp_path, write_hls4ml) -> None:
     with h5py.File(path, "a") as file:
         file["jets"][1, -6:] = 0
     assert next(READ(path, None, 10)).scalars["label"][1] == -1
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("jetConstituentList", None, "jetConstituentList is a group, a dataset is needed"),
+        ("jetConstituentList", 3.0, "dataset jetConstituentList has no rows"),
+        ("jetConstituentList", np.full((4, 2, 4), b"x"), "dataset jetConstituentList has type"),
+        ("jets", None, "jets is a group"),
+        ("particleFeatureNames", None, "particleFeatureNames is a group"),
+        (
+            "particleFeatureNames",
+            np.array([b"\xff"]),
+            "dataset particleFeatureNames holds names that are no UTF-8 text",
+        ),
+        ("jetFeatureNames", np.array([b"j_\xff"]), "dataset jetFeatureNames holds names that are no UTF-8 text"),
+        ("jetFeatureNames", b"j_g", "dataset jetFeatureNames has no rows"),
+    ],
+)
+def test_a_member_of_another_kind_is_one_line(tmp_path, write_hls4ml, name: str, content, message: str) -> None:
+    path = write_hls4ml(tmp_path / "a.h5", 4)
+    with h5py.File(path, "a") as file:
+        del file[name]
+        if content is None:
+            file.create_group(name)
+        else:
+            file[name] = content
+    with pytest.raises(InputError, match=rf"a\.h5: {message}") as caught:
+        convert([path], tmp_path / "out")
+    assert "\n" not in str(caught.value)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from collidium.io._kinematics import momenta, momenta_from_rapidity, summed, unpadded
+from collidium.io._kinematics import momenta, momenta_from_rapidity, offsets_of, summed, unpadded
 
 
 def test_momenta_keep_pt_eta_phi_and_mass() -> None:
@@ -44,3 +44,8 @@ def test_padding_is_a_row_of_exact_zeros_wherever_it_stands() -> None:
     offsets, mask = unpadded(p4)
     assert offsets.tolist() == [0, 1, 2]
     assert mask.tolist() == [[False, True, False], [True, False, False]]
+
+
+def test_offsets_count_what_came_before() -> None:
+    assert offsets_of(np.array([3, 0, 2], dtype=np.int32)).tolist() == [0, 3, 3, 5]
+    assert offsets_of(np.zeros(0, dtype=np.int64)).tolist() == [0]

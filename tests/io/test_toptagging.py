@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+import pickle
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from collidium.artifact import InputError
 from collidium.cloud import Jets
-from collidium.io import FORMATS, detect_format
+from collidium.io import FORMATS, convert, detect_format
 
 READ = FORMATS["toptagging"].read
 
@@ -72,3 +74,33 @@ def test_column_names_are_never_unpickled(tmp_path, top_frame) -> None:
     with pytest.raises(InputError, match="column E_0 is missing"):
         next(READ(tmp_path / "a.h5", None, 10))
     assert not marker.exists()
+
+
+@pytest.mark.parametrize("content", [None, 3.0, np.zeros((2, 3)), np.zeros(2), np.zeros((2, 2), dtype=[("a", float)])])
+def test_a_table_of_another_kind_is_one_line(tmp_path, content) -> None:
+    import h5py
+
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        if content is None:
+            file.create_group("table/table")
+        else:
+            file["table/table"] = content
+    with pytest.raises(InputError, match=r"a\.h5: .*table/table (is a group|has no rows|is no pandas table)") as caught:
+        convert([tmp_path / "a.h5"], tmp_path / "out")
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("changed", ["names", "text"])
+def test_columns_that_are_not_what_their_names_say_are_one_line(tmp_path, top_frame, changed: str) -> None:
+    import h5py
+
+    frame = top_frame(3, num_particles=2)
+    if changed == "text":
+        frame["is_signal_new"] = ["a", "b", "c"]
+    frame.to_hdf(tmp_path / "a.h5", key="table", format="table")
+    if changed == "names":
+        with h5py.File(tmp_path / "a.h5", "a") as file:
+            file["table/table"].attrs["values_block_1_kind"] = pickle.dumps(["ttv", "x", "y", "is_signal_new"], 0)
+    with pytest.raises(InputError, match=r"a\.h5") as caught:
+        convert([tmp_path / "a.h5"], tmp_path / "out")
+    assert "\n" not in str(caught.value)

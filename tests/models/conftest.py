@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from collidium.cloud import Cloud
-from collidium.models import BACKBONES, JetModel
+from collidium.models import BACKBONES, CloudBatchNorm, JetModel
 
 NUM_FEATURES, NUM_JET_FEATURES, NUM_CLASSES = 7, 3, 4
 
@@ -49,7 +49,11 @@ def make_batch(lengths: list[int], *, seed: int = 0, width: int | None = None) -
 
 
 def make_model(name: str, *, dropout: float = 0.0, num_blocks: int = 2) -> JetModel:
-    """A registered backbone off its trivial start, without dropout and with two blocks unless told."""
+    """A registered backbone as if it had learned for a while, without dropout and with two blocks unless told.
+
+    Weights are off their trivial start, and so are the running averages of batch norms: at 0 and 1 they would hide that
+    evaluation takes the wrong ones.
+    """
     config = BACKBONES[name].config
     if hasattr(config, "dropout"):
         config = replace(config, dropout=dropout, num_blocks=num_blocks)
@@ -58,6 +62,10 @@ def make_model(name: str, *, dropout: float = 0.0, num_blocks: int = 2) -> JetMo
     with torch.no_grad():
         for parameter in model.parameters():
             parameter += 0.1 * torch.randn(parameter.shape, generator=generator) * parameter.abs().mean().clamp(min=0.1)
+        for module in model.modules():
+            if isinstance(module, CloudBatchNorm):
+                module.running_mean += 0.3 * torch.randn(module.running_mean.shape, generator=generator)
+                module.running_var *= 0.5 + torch.rand(module.running_var.shape, generator=generator)
     return model
 
 

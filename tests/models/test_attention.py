@@ -61,7 +61,7 @@ def test_one_query_per_jet_equals_the_definition() -> None:
     zero = [torch.zeros(H, n, n, dtype=torch.float64) for n in LENGTHS]
     first = torch.tensor(LENGTHS).cumsum(0) - torch.tensor(LENGTHS)
     expected = attend_one_by_one(repeated, *kv.chunk(2, 1), zero, LENGTHS)[first]
-    actual = packed_attention(q, grouped.spread(kv), grouped, num_heads=H)
+    actual = packed_attention(q, grouped.spread(kv), grouped, num_heads=H, is_per_jet=True)
     torch.testing.assert_close(actual, expected)
     for ours, theirs in zip(
         torch.autograd.grad(actual.sin().sum(), (q, kv)),
@@ -71,16 +71,30 @@ def test_one_query_per_jet_equals_the_definition() -> None:
         torch.testing.assert_close(ours, theirs)
 
 
+@pytest.mark.parametrize("gradients", [True, False])
+def test_as_many_jets_as_particles_do_not_confuse_the_queries(gradients: bool) -> None:
+    grouped = make_buckets([0, 2], device=torch.device("cpu"))
+    q, kv = torch.randn(2, H * D), torch.randn(2, 2 * H * D)
+    with torch.set_grad_enabled(gradients):
+        attended = packed_attention(q, grouped.spread(kv), grouped, num_heads=H, is_per_jet=True)
+    k, v = kv.chunk(2, 1)
+    expected = attend_one_by_one(q[[1, 1]], k, v, [torch.zeros(H, 2, 2)], [2])[0]
+    torch.testing.assert_close(attended, torch.stack([torch.zeros(H * D), expected]))
+
+
 @pytest.mark.parametrize("with_bias", [True, False])
 @pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16])
 def test_inference_equals_training_forward(with_bias: bool, dtype: torch.dtype) -> None:
     grouped = make_buckets(LENGTHS, device=torch.device("cpu"))
     kv = grouped.spread(torch.randn(sum(LENGTHS), 2 * H * D, dtype=dtype))
     bias = torch.randn(H, grouped.buckets[-1].pairs.stop).to(torch.promote_types(dtype, torch.float32))
-    for q, given in ((kv[:, : H * D], bias if with_bias else None), (kv[: len(LENGTHS), : H * D], None)):
-        expected = packed_attention(q, kv, grouped, num_heads=H, bias=given)
+    for q, given, per_jet in (
+        (kv[:, : H * D], bias if with_bias else None, False),
+        (kv[: len(LENGTHS), : H * D], None, True),
+    ):
+        expected = packed_attention(q, kv, grouped, num_heads=H, is_per_jet=per_jet, bias=given)
         with torch.no_grad():
-            actual = packed_attention(q, kv, grouped, num_heads=H, bias=given)
+            actual = packed_attention(q, kv, grouped, num_heads=H, is_per_jet=per_jet, bias=given)
         assert actual.dtype == dtype
         # Training keeps its weights in bfloat16, 8 bits; the fused kernel does not.
         torch.testing.assert_close(actual, expected, rtol=0, atol=1e-10 if dtype == torch.float64 else 0.02)

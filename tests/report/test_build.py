@@ -1,21 +1,25 @@
 from __future__ import annotations
 
 import base64
+import json
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html.parser import HTMLParser
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from collidium.artifact import InputError, read_manifest
-from collidium.cloud import Dataset, Jets
-from collidium.evaluate import EvaluateConfig, Predictions, evaluate
+from collidium.cloud import SPLITS, Dataset, Jets, split_of
+from collidium.evaluate import EvaluateConfig, Predictions, evaluate, evaluate_predictions
 from collidium.models import DeepSetsConfig
 from collidium.report import PAGE_NAME, Section, build_report
+from collidium.report._calibration import calibration_section
 from collidium.report._gallery import gallery_section
-from collidium.train import RunConfig, TrainConfig, train
+from collidium.report._inputs import inputs_section
+from collidium.train import Run, RunConfig, TrainConfig, train
 
 SECTIONS = [
     "headline",
@@ -111,6 +115,8 @@ def test_the_page_is_whole_and_self_contained_and_its_sections_are_the_same_twic
     assert not page.tags & {"script", "iframe", "object", "embed"}
     assert all(image["alt"] and image["width"] for image in page.images)
     assert "collidium train x\nagain" in text
+    assert "trained on another dataset" not in section_of(text, "input-features")
+    assert "in train and test" in section_of(text, "input-features")
     again = build_report(*inputs, None, tmp_path / "b", command=["again"]).read_text(encoding="utf-8")
     for anchor in (*SECTIONS[:6], "configuration"):
         assert section_of(text, anchor) == section_of(again, anchor)
@@ -146,3 +152,128 @@ def test_what_does_not_fit_together_is_refused(
     with pytest.raises(InputError, match=r"metrics\.json: metrics: damaged"):
         build_report(two_classes.run, two_classes.predictions, None, tmp_path / "r")
     assert not list(tmp_path.glob("r.partial"))
+
+
+CONFIG = EvaluateConfig(num_replicas=5, device="cpu")
+
+
+def test_a_run_or_dataset_that_the_predictions_do_not_come_from_is_refused(
+    two_classes: Inputs, make_jets: Callable[..., Jets], make_dataset: Callable[..., Path], tmp_path: Path
+) -> None:
+    other = make_dataset(tmp_path / "other", [make_jets(200, seed=9, longest=5)])
+    with pytest.raises(InputError, match=r"other: .*predictions was not made from it; the dataset that was evaluated"):
+        build_report(two_classes.run, two_classes.predictions, other, tmp_path / "r")
+    config = replace(Run.open(two_classes.run).config, train=TrainConfig(steps=1, batch_size=50, device="cpu"))
+    train(config, two_classes.dataset, tmp_path / "run2")
+    with pytest.raises(InputError, match=r"run2: .*predictions was not made from it; the run that was evaluated"):
+        build_report(tmp_path / "run2", two_classes.predictions, None, tmp_path / "r")
+    assert not (tmp_path / "r").exists()
+
+
+def test_predictions_without_labels_are_refused_in_one_line(
+    two_classes: Inputs, make_dataset: Callable[..., Path], tmp_path: Path
+) -> None:
+    jets = Dataset.open(two_classes.dataset).read_shard(0)
+    jets = replace(jets, scalars={**jets.scalars, "label": np.full(len(jets), -1)})
+    recorded = make_dataset(tmp_path / "recorded", [jets])
+    out = evaluate(two_classes.run, recorded, tmp_path / "p", config=CONFIG)
+    with pytest.raises(InputError, match=r"/p: no jet has a label") as caught:
+        build_report(two_classes.run, out, recorded, tmp_path / "r")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_split_of_one_class_and_no_train_split_gives_a_page_without_them(
+    two_classes: Inputs, make_jets: Callable[..., Jets], make_dataset: Callable[..., Path], tmp_path: Path
+) -> None:
+    jets = make_jets(400, seed=5, longest=12)
+    is_test = split_of(jets.scalars["event_id"]) == SPLITS.index("test")
+    chosen = np.flatnonzero(is_test & (jets.scalars["label"] == 1))
+    signal = make_dataset(tmp_path / "signal", [jets.take(chosen)])
+    out = evaluate(two_classes.run, signal, tmp_path / "p", config=CONFIG)
+    path = build_report(two_classes.run, out, signal, tmp_path / "r")
+    assert parse(path).anchors == [anchor for anchor in SECTIONS if anchor != "input-features"]
+    headline = section_of(path.read_text(encoding="utf-8"), "headline")
+    assert "not defined" in headline
+
+
+def text_of(dataset: Path, run: Path, split: str) -> str:
+    return inputs_section(Dataset.open(dataset), Run.open(run).schema, split, 10, is_training_data=True).html
+
+
+def test_samples_that_share_jets_are_not_tested_for_agreement(
+    two_classes: Inputs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("collidium.report._inputs.make_plot", lambda *arguments, **options: None)
+    for split in ("train", "all"):
+        html = text_of(two_classes.dataset, two_classes.run, split)
+        assert "χ²" not in html
+        assert "<th scope='col'>p</th>" not in html
+        assert "KS distance" in html
+    assert "χ²" in text_of(two_classes.dataset, two_classes.run, "val")
+
+
+def test_data_that_the_model_was_not_trained_on_are_not_called_training(
+    two_classes: Inputs, make_jets: Callable[..., Jets], make_dataset: Callable[..., Path], tmp_path: Path
+) -> None:
+    other = make_dataset(tmp_path / "other", [make_jets(300, seed=9, longest=5)])
+    out = evaluate(two_classes.run, other, tmp_path / "p", config=CONFIG)
+    page = build_report(two_classes.run, out, other, tmp_path / "r")
+    section = section_of(page.read_text(encoding="utf-8"), "input-features")
+    assert "The model was trained on another dataset" in section
+    assert "in train split, not trained on and test" in section
+    assert "constant or too few jets" in section
+
+
+@pytest.mark.parametrize("changes", [{"split": "half"}, {"max_particles": None}])
+def test_metrics_without_their_context_are_refused(
+    two_classes: Inputs, tmp_path: Path, changes: dict[str, object]
+) -> None:
+    document = two_classes.predictions / "metrics.json"
+    document.write_text(json.dumps(json.loads(document.read_text()) | changes))
+    with pytest.raises(InputError, match=r"metrics\.json: split or max_particles"):
+        build_report(two_classes.run, two_classes.predictions, None, tmp_path / "r")
+
+
+class Interrupting:
+    """Interrupts at the third section, counts ends."""
+
+    num_sections, num_ends = 0, 0
+
+    def start(self, label: str, total: int | None, unit: str) -> None:
+        pass
+
+    def advance(self, n: int = 1, **figures: float) -> None:
+        self.num_sections += n
+        if self.num_sections == 3:
+            raise KeyboardInterrupt
+
+    def finish(self) -> None:
+        self.num_ends += 1
+
+
+def test_an_interruption_ends_the_progress_and_leaves_nothing(two_classes: Inputs, tmp_path: Path) -> None:
+    progress = Interrupting()
+    with pytest.raises(KeyboardInterrupt):
+        build_report(two_classes.run, two_classes.predictions, None, tmp_path / "r", progress=progress)
+    assert progress.num_ends == 1
+    assert not list(tmp_path.glob("r.partial"))
+
+
+def test_calibration_bars_follow_the_effective_number_of_jets(monkeypatch: pytest.MonkeyPatch) -> None:
+    from matplotlib.axes import Axes
+
+    drawn: list[np.ndarray] = []
+    original = Axes.errorbar
+    monkeypatch.setattr(
+        Axes,
+        "errorbar",
+        lambda self, x, y, yerr, **options: drawn.append(yerr) or original(self, x, y, yerr, **options),
+    )
+    generator = np.random.default_rng(0)
+    p, label = generator.uniform(0.05, 0.95, 3000), generator.integers(0, 2, 3000)
+    ids, both = np.arange(3000, dtype=np.uint64), np.stack([1 - p, p], axis=1)
+    for weight in (np.ones(3000), np.where(ids % 2 == 0, 1.0, 3.0)):
+        jets = Predictions(ids, label, weight, both, ("QCD", "top"))
+        calibration_section(jets, evaluate_predictions(jets, num_replicas=2))
+    same, weighted = drawn[0], drawn[2]
+    np.testing.assert_allclose(weighted / same, np.sqrt(5.0) / 2.0, rtol=0.1)  # sqrt(mean(w^2)) / mean(w)

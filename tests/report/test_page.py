@@ -40,7 +40,10 @@ def test_plots_of_the_same_content_are_the_same_bytes_and_leave_no_state() -> No
     assert dict(mpl.rcParams) == before
 
 
-@pytest.mark.parametrize(("value", "number", "rest"), [("0.9 ± 0.1", "0.9", "± 0.1"), ("above 17", "above 17", None)])
+@pytest.mark.parametrize(
+    ("value", "number", "rest"),
+    [("0.9 ± 0.1", "0.9", "± 0.1"), ("above 17", "above 17", None), ("not defined", "not defined", None)],
+)
 def test_cards_split_number_and_uncertainty(value: str, number: str, rest: str | None) -> None:
     card = cards([("AUC", value)])
     assert f"<b>{number}</b>" in card

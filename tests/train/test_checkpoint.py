@@ -16,6 +16,7 @@ from collidium.train._checkpoint import (
     find_checkpoints,
     prune_checkpoints,
     read_checkpoint,
+    remove_unfinished,
     write_checkpoint,
 )
 from collidium.train._state import TrainState
@@ -73,13 +74,25 @@ def test_pruning_keeps_the_latest_regular_ones_and_the_newest(tmp_path):
 
 
 def test_a_folder_that_a_kill_left_half_written_is_no_checkpoint(tmp_path):
-    half = checkpoint_path(tmp_path, 5).with_name(".step_000000005.tmp")
+    half = checkpoint_path(tmp_path, 5).with_name(".step_000000005.unfinished")
     half.mkdir(parents=True)
     (half / "model.safetensors").write_bytes(b"half")
     assert find_checkpoints(tmp_path) == []
+    other = half.with_name(".step_000000007.unfinished")
+    other.mkdir()
     write_checkpoint(tmp_path, TrainState(step=5), learner("adamw"), label="x")
     assert find_checkpoints(tmp_path) == [5]
     assert not half.exists()
+    remove_unfinished(tmp_path)
+    assert sorted(item.name for item in other.parent.iterdir()) == ["latest", "step_000000005"]
+
+
+def test_folders_that_somebody_else_put_there_are_no_checkpoints(tmp_path):
+    for name in ("step_x.bak", "step_000000005.bak", "step_12", "step_000000004 copy", ".step_notes"):
+        (tmp_path / "checkpoints" / name).mkdir(parents=True)
+    assert find_checkpoints(tmp_path) == []
+    remove_unfinished(tmp_path)
+    assert len(list((tmp_path / "checkpoints").iterdir())) == 5
 
 
 def test_the_same_content_has_the_same_bytes(tmp_path):

@@ -33,6 +33,31 @@ SCRIPT = """
 
     train(read_config(Path(sys.argv[1])), Path(sys.argv[2]), Path(sys.argv[3]), progress=Fatal())
 """
+# Ctrl-C at step 7, where no checkpoint is due, and a kill before the checkpoint that it causes is whole.
+TORN = """
+    import os, signal, sys
+    from pathlib import Path
+    from collidium.artifact import SilentProgress
+    from collidium.train import _checkpoint, read_config, train
+
+    class Interrupting(SilentProgress):
+        seen = 0
+        def advance(self, n=1, **figures):
+            self.seen += n
+            if n and self.seen == 64 * 7:
+                signal.raise_signal(signal.SIGINT)
+
+    write = _checkpoint.write_tensors
+
+    def torn(path, tensors, *, label=None):
+        if "step_000000007" in str(path) and path.name == "optimizer.safetensors":
+            path.with_name(f".{path.name}.1.tmp").write_bytes(b"half")
+            os.kill(os.getpid(), signal.SIGKILL)
+        write(path, tensors, label=label)
+
+    _checkpoint.write_tensors = torn
+    train(read_config(Path(sys.argv[1])), Path(sys.argv[2]), Path(sys.argv[3]), progress=Interrupting())
+"""
 
 
 class At(SilentProgress):
@@ -61,9 +86,13 @@ def press_ctrl_c():
 
 def run_until_signal(config_path, data, out, step, number):
     """The training in a process of its own, which gets a signal at a step."""
-    arguments = [str(config_path), str(data), str(out), str(step), str(int(number))]
+    return run_script(SCRIPT, str(config_path), str(data), str(out), str(step), str(int(number)))
+
+
+def run_script(script, *arguments):
+    """A Python process with as many threads as this one."""
     environment = {**os.environ, "OMP_NUM_THREADS": str(torch.get_num_threads())}
-    command = [sys.executable, "-c", textwrap.dedent(SCRIPT), *arguments]
+    command = [sys.executable, "-c", textwrap.dedent(script), *arguments]
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=120)
 
 
@@ -93,6 +122,36 @@ def test_killed_and_interrupted_in_other_processes_it_ends_with_the_same_bytes(
     assert (tmp_path / "killed.partial" / "checkpoints" / "latest").read_text() == "step_000000009\n"
     assert hashes(train(small(), dataset_path, out).path) == expected
     assert read_manifest(out).content_hash == read_manifest(run.path).content_hash
+
+
+def test_killed_inside_a_checkpoint_it_leaves_nothing_of_it(reference, dataset_path, tmp_path, hashes, small):
+    run, expected = reference
+    out = tmp_path / "torn"
+    torn = run_script(TORN, str(run.path / "config.json"), str(dataset_path), str(out))
+    assert torn.returncode == -signal.SIGKILL
+    left = {item.name for item in (tmp_path / "torn.partial" / "checkpoints").iterdir()}
+    assert left == {"latest", "step_000000004", "step_000000006", ".step_000000007.unfinished"}
+    assert hashes(train(small(), dataset_path, out).path) == expected
+    assert read_manifest(out).content_hash == read_manifest(run.path).content_hash
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"epochs": 5, "patience": 1, "lr": 0.5, "warmup": 0.0, "schedule": "constant"},
+        {"precision": "bfloat16"},
+        {"steps": 9},
+    ],
+    ids=["patience", "bfloat16", "mid-epoch"],
+)
+def test_other_trainings_resume_to_the_same_bytes(changes, small, dataset_path, tmp_path, hashes):
+    whole = train(small(**changes), dataset_path, tmp_path / "whole")
+    if "patience" in changes:
+        assert 6 < whole.metrics()[-1]["step"] < 30
+    for step in (5, 6, 8):
+        with pytest.raises(KeyboardInterrupt):
+            train(small(**changes), dataset_path, tmp_path / "stopped", progress=At(step, press_ctrl_c))
+    assert hashes(train(small(**changes), dataset_path, tmp_path / "stopped").path) == hashes(whole.path)
 
 
 @pytest.mark.parametrize("step", [3, 5, 6, 12])
@@ -250,8 +309,13 @@ def test_bad_input_leaves_nothing_behind(small, dataset_path, make_jets, make_da
     jets = make_jets(60)
     jets.scalars["label"][:] = 1
     one_class = make_dataset(tmp_path / "one", [jets])
-    jets.scalars["label"][:30] = 2
+    # the writer refuses such labels, so they get into the file by another hand
     wrong_label = make_dataset(tmp_path / "wrong", [jets])
+    shard = wrong_label / "part-00000.arrow"
+    written = jets.scalars["label"].tobytes()
+    jets.scalars["label"][:30] = 2
+    assert shard.read_bytes().count(written) == 1
+    shard.write_bytes(shard.read_bytes().replace(written, jets.scalars["label"].tobytes()))
     before = sorted(tmp_path.iterdir())
     for data, message in (
         (one_class, r"train split has jets of the classes: Tbqq; two are needed"),

@@ -103,6 +103,32 @@ def test_a_feature_that_this_version_computes_otherwise_is_refused(copy):
         Run.open(copy)
 
 
+def test_a_jet_feature_that_this_version_computes_otherwise_is_refused(copy):
+    schema = feature_set("jet16")
+    changed = dataclasses.replace(schema.jet[3], formula="number of charged constituents")
+    document = dataclasses.replace(schema, jet=(*schema.jet[:3], changed, *schema.jet[4:])).to_json()
+    (copy / "schema.json").write_text(schema.to_json())
+    assert Run.open(copy).schema == schema
+    (copy / "schema.json").write_text(document)
+    with pytest.raises(InputError, match="formula of feature jet_multiplicity is number of charged constituents; this"):
+        Run.open(copy)
+
+
+def test_recorded_data_without_classes_are_checked_for_columns_alone(finished, make_jets, tmp_path):
+    jets = make_jets(5)
+    jets.scalars["label"][:] = -1
+    jets = dataclasses.replace(jets, classes=())
+    for name in ("whole", "less"):
+        if name == "less":
+            del jets.particles["part_dzerr"]
+        with building(tmp_path / name, kind="dataset", config={}) as folder:
+            DatasetWriter(folder, columns_of(jets), jets.classes).write_shard(0, jets)
+    finished.check(Dataset.open(tmp_path / "whole"))
+    full = dataclasses.replace(finished, schema=feature_set("full"))
+    with pytest.raises(InputError, match="column part_dzerr missing"):
+        full.check(Dataset.open(tmp_path / "less"))
+
+
 @pytest.mark.parametrize("name", ["config.json", "schema.json", "data.json", "manifest.json"])
 @pytest.mark.parametrize("damage", ["truncated", "absent"])
 def test_damaged_documents_are_refused_by_name(name, damage, copy):

@@ -47,7 +47,7 @@ def parse(arguments: type[T], argv: Sequence[str], *, verb: str, description: st
     said = io.StringIO()
     try:
         with contextlib.redirect_stderr(said):
-            return tyro.cli(
+            parsed = tyro.cli(
                 arguments,
                 args=list(argv),
                 prog=f"collidium {verb}",
@@ -61,6 +61,8 @@ def parse(arguments: type[T], argv: Sequence[str], *, verb: str, description: st
         words = "".join(" " if char in _FRAME else char for char in said.getvalue()).split()
         message = " ".join(words).split(" For full helptext")[0]
         raise InputError(f"collidium {verb}: {message}; see collidium {verb} --help") from None
+    assert parsed is not None
+    return parsed
 
 
 def take_recipe(argv: Sequence[str], kind: Kind, *, verb: str) -> tuple[str, object, list[str]]:

@@ -11,7 +11,7 @@ import tyro
 
 from collidium.cli._arguments import parse, recipe_table, take_recipe
 from collidium.cli._progress import TerminalProgress
-from collidium.collide import GenerateConfig, generate
+from collidium.collide import GenerateConfig
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,6 +29,8 @@ class GenerateArguments:
 
 def run(argv: list[str]) -> int:
     """Generate a dataset."""
+    from collidium.collide import generate
+
     name, config, rest = take_recipe(argv, "generate", verb="generate")
     assert isinstance(config, GenerateConfig)
     default = GenerateArguments(config=config, out=Path("data") / name)

@@ -79,7 +79,9 @@ class TerminalProgress:
         self._done += n
         shown = "  ".join(f"{name} {value:.4g}" for name, value in figures.items())
         if self._bar is not None:
-            self._bar.update(self._task, advance=n, **({"figures": shown} if shown else {}))
+            self._bar.update(self._task, advance=n)
+            if shown:
+                self._bar.update(self._task, figures=shown)
         elif time.monotonic() - self._spoken > LINE_SECONDS:
             self._spoken = time.monotonic()
             self._console.print(self._line(shown), highlight=False, markup=False)

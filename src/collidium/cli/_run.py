@@ -16,8 +16,7 @@ from collidium.cli._arguments import parse, recipe_table, take_recipe
 from collidium.cli._progress import TerminalProgress
 from collidium.cli._show import print_metrics
 from collidium.cloud import Dataset
-from collidium.collide import generate
-from collidium.evaluate import METRICS_NAME, EvaluateConfig, Evaluation, evaluate
+from collidium.evaluate import EvaluateConfig, Evaluation, evaluate
 from collidium.recipes import ChainConfig
 from collidium.report import PAGE_NAME, build_report
 from collidium.train import train
@@ -76,6 +75,8 @@ def run_chain(
         If a stage's folder holds another configuration.
     """
     out.mkdir(parents=True, exist_ok=True)
+    from collidium.collide import generate
+
     progress = TerminalProgress()
     data, model, predictions, report = (out / name for name in ("data", "model", "predictions", "report"))
     measure = EvaluateConfig()
@@ -102,7 +103,7 @@ def run_chain(
             lambda: build_report(model, predictions, data, report, progress=progress, command=command),
         ),
     }
-    figures = Evaluation.from_json((predictions / METRICS_NAME).read_text(encoding="utf-8"))
+    figures = Evaluation.read(predictions)
     summary: dict[str, str | int | float] = {
         "auc": figures.auc_one_vs_one.value,
         "auc_low": figures.auc_one_vs_one.low,

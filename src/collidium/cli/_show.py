@@ -16,7 +16,7 @@ from rich.table import Table
 from collidium.artifact import Manifest, read_manifest
 from collidium.cli._arguments import parse
 from collidium.cloud import SPLITS, Dataset
-from collidium.evaluate import METRICS_NAME, Evaluation
+from collidium.evaluate import Evaluation
 from collidium.train import Run
 
 
@@ -97,7 +97,10 @@ def _show_run(console: Console, path: Path) -> None:
 
 
 def _show_predictions(console: Console, path: Path) -> None:
-    figures = Evaluation.from_json((path / METRICS_NAME).read_text(encoding="utf-8"))
+    figures = Evaluation.read(path)
+    if not figures.has_figures:
+        console.print("no jet has a label: scores without figures")
+        return
     table = Table(title=f"{figures.num_jets:,} jets", title_justify="left")
     for name in ("figure", "value", "interval"):
         table.add_column(name, justify="left" if name == "figure" else "right")

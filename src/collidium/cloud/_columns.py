@@ -78,9 +78,7 @@ COLUMNS: dict[str, Column] = {
         _jet("jet_tau4", "float32", "1", "4-subjettiness"),
         _jet("label", "int64", "1", "index into the dataset's classes, -1 for unlabelled"),
         _jet("weight", "float32", "1", "event weight, may be negative"),
-        _jet(
-            "event_id", "uint64", "1", "number of the event (58 bits; decides the split) and of its jet (6 bits)"
-        ),
+        _jet("event_id", "uint64", "1", "number of the event (58 bits; decides the split) and of its jet (6 bits)"),
     )
 }
 

@@ -295,4 +295,5 @@ def _arrow() -> ModuleType:
         import pyarrow
     except ModuleNotFoundError as error:
         raise missing_extra("pyarrow", "io") from error
-    return pyarrow
+    module: ModuleType = pyarrow
+    return module

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from collidium.artifact import InputError
 
 SplitName = Literal["train", "val", "test", "all"]
-SPLITS: tuple[str, ...] = ("train", "val", "test")
+SPLITS: tuple[Literal["train", "val", "test"], ...] = ("train", "val", "test")
 _FRACTIONS = (0.7, 0.15, 0.15)
 _MEMBERS = 64
 

@@ -9,13 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from collidium.artifact import InputError
-from collidium.cloud import COLUMNS, Column, Jets, event_ids
+from collidium.cloud import COLUMNS, Column, Jets, jet_ids
 from collidium.collide._catalogue import PROCESSES
 from collidium.collide._config import MAX_ABS_ETA_JET, GenerateConfig
 from collidium.collide._flattening import PtQuotas
 from collidium.collide._jets import ClusteredJets, cluster
 from collidium.collide._plan import Block, detector_generator, pythia_seed, stream_number
 from collidium.collide._record import EventRecord
+from collidium.collide._selection import HOPELESS_VETOES
 from collidium.collide._session import session
 from collidium.collide._truth import is_matched, targets
 from collidium.detect import CHARGED_HADRON, ELECTRON, MUON, NEUTRAL_HADRON, PHOTON, Candidates, respond
@@ -61,47 +62,54 @@ def generate_block(config: GenerateConfig, block: Block, *, advance: Callable[[i
     block : Block
         Which part of it.
     advance : callable
-        Called with the number of jets accepted since the last call.
+        Called after each batch of events with the number of jets accepted in it; what it raises ends the block.
 
     Returns
     -------
     Jets
-        ``block.num_jets`` jets in the order of generation; a function of the arguments alone.
+        ``block.num_jets`` jets in the order of generation; a function of the arguments alone. The jets of one collision
+        share all but the last bits of ``event_id``, and so a split.
 
     Raises
     ------
     InputError
-        If no jet falls into some part of the window.
+        If no jet falls into some part of the window, or no collision has what the class must have.
     """
     events = session(block.process, config)
     events.seed(pythia_seed(config.seed, block))
     generator = detector_generator(config.seed, block)
     quotas = PtQuotas(config.pt_min, config.pt_max, block.num_jets, generator=generator)
     parts: list[Jets] = []
-    num_made, seen, last_success = 0, 0, 0
+    stream = stream_number(config.seed, block.name, "event_id")
+    num_events, seen, num_barren = 0, 0, 0
     while not quotas.is_full:
-        record = events.events(quotas.next_batch(seen))
+        wanted = quotas.next_batch(seen)
+        record = events.events(wanted)
+        if events.is_hopeless:
+            raise InputError(
+                f"{block.process}: no collision in {HOPELESS_VETOES} has its decays within radius {config.radius:g} "
+                f"and the window {config.pt_min:g}-{config.pt_max:g} GeV; raise one of them"
+            )
         seen = len(record)
-        part = _accepted_jets(config, block, record, quotas, generator)
-        num_made += seen
+        part, event, member = _accepted_jets(config, block, record, quotas, generator)
+        part.scalars["event_id"] = jet_ids(stream, num_events + event, member)
+        num_events += seen
+        num_barren = 0 if len(part) else num_barren + wanted
         if len(part):
             parts.append(part)
-            last_success = num_made
-            advance(len(part))
-        elif num_made - last_success > _BARREN_EVENTS:
+        elif num_barren > _BARREN_EVENTS:
             raise InputError(
                 f"{block.process}: no jet for the last free part of the window {config.pt_min:g}-{config.pt_max:g} GeV "
                 f"in {_BARREN_EVENTS} events; raise margin ({config.margin:g}) or move the window"
             )
-    jets = Jets.concat(parts)
-    jets.scalars["event_id"] = event_ids(stream_number(config.seed, block.name, "event_id"), len(jets))
-    return jets
+        advance(len(part))
+    return Jets.concat(parts)
 
 
 def _accepted_jets(
     config: GenerateConfig, block: Block, record: EventRecord, quotas: PtQuotas, generator: np.random.Generator
-) -> Jets:
-    """Reconstruct events and keep the jets that are of the class, in the window and still wanted."""
+) -> tuple[Jets, NDArray[np.int64], NDArray[np.int64]]:
+    """Keep the reconstructed jets that are of the class, in the window and wanted; with event and rank of each."""
     particles = record.stable_particles(max_abs_eta=MAX_ABS_ETA_PARTICLE)
     candidates = respond(config.response, particles, generator=generator)
     reach = np.sinh(MAX_ABS_ETA_CANDIDATE)
@@ -111,7 +119,7 @@ def _accepted_jets(
     is_central = (jets.rank < JETS_PER_EVENT) & (np.abs(jets.eta) < MAX_ABS_ETA_JET)
     useful = np.flatnonzero(is_central & _is_of_class(config, block, record, jets))
     chosen = useful[quotas.accept(jets.pt[useful])]
-    return _to_jets(config, block, candidates, jets, chosen)
+    return _to_jets(config, block, candidates, jets, chosen), jets.event[chosen], jets.rank[chosen]
 
 
 def _is_of_class(config: GenerateConfig, block: Block, record: EventRecord, jets: ClusteredJets) -> NDArray[np.bool_]:

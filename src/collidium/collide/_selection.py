@@ -16,6 +16,8 @@ except ImportError as error:
     raise missing_extra("pythia8mc", "collide") from error
 
 _ANGLE_MARGIN = 0.1
+HOPELESS_VETOES = 100_000
+"""Useless hard processes in a row after which a configuration is given up, some ten seconds."""
 
 
 class HardProcessSelection(pythia8mc.UserHooks):  # type: ignore[misc]  # the base class has no types
@@ -35,6 +37,9 @@ class HardProcessSelection(pythia8mc.UserHooks):  # type: ignore[misc]  # the ba
     Pythia asks after the decays of the hard process and before any shower, which takes a thousandth of the time of a
     whole event. The heavy particles of one event decay independently, so asking the same of both does not change
     what a jet of either looks like; it makes both useful.
+
+    Pythia tries again after each veto, without limit and without coming back to the caller. So after
+    ``HOPELESS_VETOES`` in a row ``is_hopeless`` is set and everything passes.
     """
 
     def __init__(self, truth: Truth, *, pt_window: tuple[float, float], radius: float) -> None:
@@ -42,6 +47,16 @@ class HardProcessSelection(pythia8mc.UserHooks):  # type: ignore[misc]  # the ba
         self._truth = truth
         self._pt_window = pt_window
         self._reach = radius + _ANGLE_MARGIN
+        self._num_vetoed = 0
+
+    def restart(self) -> None:
+        """Forget the vetoes so far."""
+        self._num_vetoed = 0
+
+    @property
+    def is_hopeless(self) -> bool:
+        """Whether the selection has given up."""
+        return self._num_vetoed >= HOPELESS_VETOES
 
     def canVetoProcessLevel(self) -> bool:
         """Ask to be called."""
@@ -49,6 +64,14 @@ class HardProcessSelection(pythia8mc.UserHooks):  # type: ignore[misc]  # the ba
 
     def doVetoProcessLevel(self, process: Any) -> bool:
         """Drop the hard process if one of its heavy particles is of no use."""
+        if self.is_hopeless:
+            return False
+        is_useful = self._are_useful(process)
+        self._num_vetoed = 0 if is_useful else self._num_vetoed + 1
+        return not is_useful and not self.is_hopeless
+
+    def _are_useful(self, process: Any) -> bool:
+        """Whether there are heavy particles and each of them is of use."""
         products: dict[int, list[Any]] = {}
         root = [0] * process.size()
         for row in range(1, process.size()):
@@ -57,7 +80,7 @@ class HardProcessSelection(pythia8mc.UserHooks):  # type: ignore[misc]  # the ba
             root[row] = row if is_heavy else root[entry.mother1()]
             if root[row] and entry.isFinal():
                 products.setdefault(root[row], []).append(entry)
-        return not products or not all(self._is_useful(process[row], group) for row, group in products.items())
+        return bool(products) and all(self._is_useful(process[row], group) for row, group in products.items())
 
     def _is_useful(self, heavy: Any, products: Iterable[Any]) -> bool:
         """Whether a heavy particle decays as wanted, inside the radius and with visible pT in the window."""

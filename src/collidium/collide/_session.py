@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from functools import lru_cache
 
 from collidium.artifact import missing_extra
@@ -16,6 +17,9 @@ except ImportError as error:
     raise missing_extra("pythia8mc", "collide") from error
 
 _INIT_SEED = 1
+# Pythia's binding imports modules inside its first batch; a second thread that enters it meanwhile would wait for ever.
+# It holds the interpreter in any case, so that one thread at a time costs nothing.
+_ONE_AT_A_TIME = threading.Lock()
 
 
 class Session:
@@ -37,6 +41,7 @@ class Session:
 
     def __init__(self, process: str, config: GenerateConfig) -> None:
         entry = PROCESSES[process]
+        self._selection: HardProcessSelection | None = None
         self._pythia = pythia8mc.Pythia("", False)
         for setting in (*pythia_settings(process, config), "Random:setSeed=on", f"Random:seed={_INIT_SEED}"):
             if not self._pythia.readString(setting):
@@ -45,8 +50,9 @@ class Session:
             window = (config.pt_min * (1 - config.margin), config.pt_max * (1 + config.margin))
             self._selection = HardProcessSelection(entry.truth, pt_window=window, radius=config.radius)
             self._pythia.setUserHooksPtr(self._selection)
-        if not self._pythia.init():
-            raise RuntimeError(f"Pythia could not be initialised for {process}")
+        with _ONE_AT_A_TIME:
+            if not self._pythia.init():
+                raise RuntimeError(f"Pythia could not be initialised for {process}")
 
     def seed(self, seed: int) -> None:
         """Set the state of the random numbers.
@@ -57,6 +63,13 @@ class Session:
             1 to 900 000 000.
         """
         self._pythia.rndm.init(seed)
+        if self._selection is not None:
+            self._selection.restart()
+
+    @property
+    def is_hopeless(self) -> bool:
+        """Whether so many hard processes in a row were of no use that there is nothing to wait for."""
+        return self._selection is not None and self._selection.is_hopeless
 
     def events(self, count: int) -> EventRecord:
         """Make events.
@@ -64,14 +77,16 @@ class Session:
         Parameters
         ----------
         count : int
-            How many; the few that Pythia gives up are missing from the result.
+            How many; the few that Pythia gives up are missing from the result. Once ``is_hopeless``, those that
+            come are of no use.
 
         Returns
         -------
         EventRecord
             The next events.
         """
-        return event_record(self._pythia.nextBatch(count))
+        with _ONE_AT_A_TIME:
+            return event_record(self._pythia.nextBatch(count))
 
 
 def pythia_settings(process: str, config: GenerateConfig) -> tuple[str, ...]:
@@ -108,9 +123,18 @@ def pythia_settings(process: str, config: GenerateConfig) -> tuple[str, ...]:
     )
 
 
-@lru_cache(maxsize=16)
+class _Sessions(threading.local):
+    """The sessions of one thread: two threads that drew from one Pythia would mix their streams."""
+
+    def __init__(self) -> None:
+        self.of = lru_cache(maxsize=16)(Session)
+
+
+_SESSIONS = _Sessions()
+
+
 def session(process: str, config: GenerateConfig) -> Session:
-    """Initialise Pythia for a class once in a process (half a second).
+    """Initialise Pythia for a class once in a thread (half a second).
 
     Parameters
     ----------
@@ -122,6 +146,6 @@ def session(process: str, config: GenerateConfig) -> Session:
     Returns
     -------
     Session
-        The same object for equal arguments.
+        The same object for equal arguments in the same thread.
     """
-    return Session(process, config)
+    return _SESSIONS.of(process, config)

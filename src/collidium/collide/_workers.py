@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import signal
+import threading
 import traceback
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
@@ -58,14 +60,15 @@ def run_local(
     Raises
     ------
     InputError
-        If a block cannot be made from this configuration.
+        If a block cannot be made from this configuration, or a worker dies.
     RuntimeError
-        If a worker fails or dies.
+        If a worker fails.
 
     Notes
     -----
     Workers are spawned, so nothing of this process leaks into them. They do not see Ctrl-C: the caller's
-    KeyboardInterrupt closes this iterator, which ends them at once, whatever Pythia is doing.
+    KeyboardInterrupt closes this iterator, which ends them at once, whatever Pythia is doing. If this process dies
+    without doing so, they end by themselves.
     """
     waiting = list(reversed(blocks))
     crew: list[_Worker] = []
@@ -110,7 +113,10 @@ def _give(worker: _Worker, waiting: list[Block]) -> None:
     """Give a worker its next block, if there is one."""
     worker.block = waiting.pop() if waiting else None
     if worker.block is not None:
-        worker.line.send(worker.block)
+        try:
+            worker.line.send(worker.block)
+        except (BrokenPipeError, ConnectionResetError) as error:
+            raise _death(worker) from error
 
 
 def _receive(worker: _Worker) -> int | Jets:
@@ -118,16 +124,33 @@ def _receive(worker: _Worker) -> int | Jets:
     try:
         answer: int | Jets | _Failure = worker.line.recv()
     except (EOFError, ConnectionResetError) as error:
-        worker.process.join()
-        block = worker.block.name if worker.block else "none"
-        raise RuntimeError(f"a worker died (exit code {worker.process.exitcode}) on block {block}") from error
+        raise _death(worker) from error
     if isinstance(answer, _Failure):
         raise InputError(answer.message) if answer.is_input else RuntimeError(answer.message)
     return answer
 
 
+def _death(worker: _Worker) -> InputError:
+    """What is known of a worker whose line is broken."""
+    worker.process.join()
+    block = worker.block.name if worker.block else "none"
+    return InputError(
+        f"a worker died (exit code {worker.process.exitcode}) on block {block}; it may have run out of memory: "
+        "the same call with fewer workers goes on from the last finished block"
+    )
+
+
+def _end_with_parent() -> None:
+    """Wait for the end of the process that started this one, then end this one too."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+        os._exit(1)
+
+
 def _work(config: GenerateConfig, line: Connection) -> None:
     """Make blocks as they are asked for, until the other side is gone."""
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
         while True:
             block: Block = line.recv()

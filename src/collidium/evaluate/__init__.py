@@ -6,8 +6,8 @@ from collidium.evaluate._bootstrap import Interval, bootstrap, interval, rejecti
 from collidium.evaluate._calibration import Reliability, ece, ece_floor, nll, reliability, top_statements
 from collidium.evaluate._compare import Comparison, PairedFigure, compare, p_value
 from collidium.evaluate._evaluation import evaluate_predictions
-from collidium.evaluate._figures import Evaluation, PairEvaluation, RejectionFigure
-from collidium.evaluate._predict import METRICS_NAME, EvaluateConfig, evaluate, predict
+from collidium.evaluate._figures import METRICS_NAME, Evaluation, PairEvaluation, RejectionFigure
+from collidium.evaluate._predict import EvaluateConfig, evaluate, predict
 from collidium.evaluate._predictions import PREDICTIONS_NAME, Predictions
 from collidium.evaluate._ranking import Ranking, Statistic
 from collidium.evaluate._rejection import Rejection, RocCurve, rejection_at, roc_curve

@@ -91,10 +91,12 @@ def bootstrap(
     base = np.ones(len(np.asarray(stratum))) if weight is None else np.asarray(weight, dtype=np.float64)
     reporter.start("bootstrap", num_replicas, "replicas")
     rows = []
-    for replica in range(num_replicas):
-        rows.append(statistic(base * _counts(members, len(base), np.random.default_rng([seed, replica]))))
-        reporter.advance()
-    reporter.finish()
+    try:
+        for replica in range(num_replicas):
+            rows.append(statistic(base * _counts(members, len(base), np.random.default_rng([seed, replica]))))
+            reporter.advance()
+    finally:
+        reporter.finish()
     return np.stack(rows)
 
 

@@ -28,12 +28,15 @@ class Reliability:
         Share of all weight in the bin.
     count : ndarray of int64, (M,)
         Jets in the bin.
+    effective : ndarray, (M,), 1
+        Jets of equal weight with the same statistical power, (sum w)^2 / sum w^2; the count without weights.
     """
 
     stated: NDArray[np.float64]
     found: NDArray[np.float64]
     mass: NDArray[np.float64]
     count: NDArray[np.int64]
+    effective: NDArray[np.float64]
 
 
 def nll(probabilities: ArrayLike, label: ArrayLike, weight: ArrayLike | None = None) -> float:
@@ -87,7 +90,9 @@ def ece(
     Returns
     -------
     float
-        sum_m mass_m abs(found_m - stated_m). Fluctuations alone make it positive: see :func:`ece_floor`.
+        sum_m abs(S_m) / abs(W), with S_m the weighted sum of (found - stated) in bin m and W the sum of all weights:
+        the mean of abs(found_m - stated_m) for weights that are not negative. NaN without weight. Fluctuations alone
+        make it positive: see :func:`ece_floor`.
 
     References
     ----------
@@ -99,11 +104,19 @@ def ece(
     0.1
     """
     stated, found = top_statements(probabilities, label)
-    curve = reliability(stated, found, weight, num_bins=num_bins)
-    return float(np.sum(curve.mass * np.abs(curve.found - curve.stated)))
+    w = weights_of(weight, len(stated))
+    return calibration_error(equal_mass_bins(stated, w, num_bins), found - stated, w)
 
 
-def ece_floor(probabilities: ArrayLike, label: ArrayLike, *, num_bins: int = NUM_BINS) -> float:
+def calibration_error(bins: NDArray[np.int64], excess: NDArray[np.float64], weight: NDArray[np.float64]) -> float:
+    """Calibration error of jets in given bins from found minus stated, (N,) each: sum_m abs(S_m) / abs(W)."""
+    total = abs(float(weight.sum()))
+    return float(np.abs(np.bincount(bins, weights=weight * excess)).sum() / total) if total != 0.0 else float("nan")
+
+
+def ece_floor(
+    probabilities: ArrayLike, label: ArrayLike, weight: ArrayLike | None = None, *, num_bins: int = NUM_BINS
+) -> float:
     """Calibration error that a perfectly calibrated model would show on a sample of this size.
 
     Parameters
@@ -112,13 +125,16 @@ def ece_floor(probabilities: ArrayLike, label: ArrayLike, *, num_bins: int = NUM
         Class probabilities.
     label : ndarray of int64, (N,)
         True class (only its length matters).
+    weight : ndarray, (N,), 1, optional
+        Weight of each jet.
     num_bins : int
         Number of bins M.
 
     Returns
     -------
     float
-        sum_m mass_m sqrt(2 p (1 - p) / (pi n)) with p the stated probability and n the jets of bin m.
+        sum_m abs(mass_m) sqrt(2 p (1 - p) / (pi n)) with p the stated probability of bin m and n its jets, or with
+        weights their effective number (sum w)^2 / sum w^2.
 
     Examples
     --------
@@ -126,9 +142,9 @@ def ece_floor(probabilities: ArrayLike, label: ArrayLike, *, num_bins: int = NUM
     0.0399
     """
     stated, found = top_statements(probabilities, label)
-    curve = reliability(stated, found, num_bins=num_bins)
-    spread = curve.stated * (1.0 - curve.stated) / np.maximum(curve.count, 1)
-    return float(np.sum(curve.mass * np.sqrt(2.0 / np.pi * np.maximum(spread, 0.0))))
+    curve = reliability(stated, found, weight, num_bins=num_bins)
+    spread = np.maximum(curve.stated * (1.0 - curve.stated), 0.0) / curve.effective
+    return float(np.sum(np.abs(curve.mass) * np.sqrt(2.0 / np.pi * spread)))
 
 
 def reliability(
@@ -166,7 +182,10 @@ def reliability(
     stated_sum = np.bincount(bins, weights=w * p, minlength=num_bins)[filled]
     found_sum = np.bincount(bins, weights=w * is_true, minlength=num_bins)[filled]
     count = np.bincount(bins, minlength=num_bins)[filled]
-    return Reliability(stated_sum / mass[filled], found_sum / mass[filled], mass[filled] / mass.sum(), count)
+    effective = mass[filled] ** 2 / np.bincount(bins, weights=w * w, minlength=num_bins)[filled]
+    total = float(mass.sum())
+    share = mass[filled] / total if total != 0.0 else np.full(len(count), np.nan)
+    return Reliability(stated_sum / mass[filled], found_sum / mass[filled], share, count, effective)
 
 
 def top_statements(probabilities: ArrayLike, label: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:

@@ -8,11 +8,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from collidium.artifact import InputError, Progress
+from collidium.artifact import Progress
 from collidium.evaluate._accuracy import confusion_matrix, weighted_mean
 from collidium.evaluate._auc import macro_areas, pair_score
-from collidium.evaluate._bootstrap import LEVEL, bootstrap, interval, joined, rejection_interval, spread
-from collidium.evaluate._calibration import NUM_BINS, ece_floor, equal_mass_bins, negative_log, top_statements
+from collidium.evaluate._bootstrap import LEVEL, Interval, bootstrap, interval, joined, rejection_interval, spread
+from collidium.evaluate._calibration import (
+    NUM_BINS,
+    calibration_error,
+    ece_floor,
+    equal_mass_bins,
+    negative_log,
+    top_statements,
+)
 from collidium.evaluate._figures import FIGURE_NAMES, Evaluation, PairEvaluation, RejectionFigure
 from collidium.evaluate._predictions import Predictions
 from collidium.evaluate._ranking import Ranking, Statistic
@@ -55,12 +62,12 @@ def evaluate_predictions(
     Returns
     -------
     Evaluation
-        All figures.
+        All figures; every one NaN where no jet has a label.
 
     Raises
     ------
     InputError
-        If no jet has a label, a working point is outside (0, 1], or ``background`` is no class.
+        If a working point is outside (0, 1], or ``background`` is no class.
 
     Examples
     --------
@@ -74,10 +81,10 @@ def evaluate_predictions(
     True
     """
     jets = predictions.labelled()
-    if len(jets) == 0:
-        raise InputError("predictions: no jet has a label; figures need the true class")
     reference = jets.background_index(background)
     wanted = working_points(efficiencies)
+    if len(jets) == 0:
+        return _without_figures(predictions, reference, level, num_replicas, seed)
     rankings = pair_rankings(jets, reference)
     pairs = [_pair_statistic(ranking, wanted) for ranking in rankings.values()]
     statistic = joined([_global_statistic(jets), *pairs])
@@ -100,7 +107,7 @@ def evaluate_predictions(
         jets_per_class=tuple(counts.tolist()),
         sum_of_weights=float(jets.weight.sum()),
         **figures,
-        ece_floor=ece_floor(jets.probabilities, jets.label),
+        ece_floor=ece_floor(jets.probabilities, jets.label, jets.weight),
         pairs=tuple(
             _pair_evaluation(
                 (jets.classes[signal], jets.classes[reference]),
@@ -114,6 +121,29 @@ def evaluate_predictions(
             for (signal, ranking), start in zip(rankings.items(), starts, strict=True)
         ),
         confusion=tuple(map(tuple, confusion_matrix(jets.probabilities, jets.label, jets.weight).tolist())),
+        level=level,
+        num_replicas=num_replicas,
+        seed=seed,
+    )
+
+
+def _without_figures(
+    predictions: Predictions, background: int, level: float, num_replicas: int, seed: int
+) -> Evaluation:
+    """What can be said of jets without a label: how many there are."""
+    K, nothing = len(predictions.classes), Interval(value=np.nan, low=np.nan, high=np.nan)
+    figures: dict[str, Any] = dict.fromkeys(FIGURE_NAMES, nothing)
+    return Evaluation(
+        classes=predictions.classes,
+        background=predictions.classes[background],
+        num_jets=0,
+        num_unlabelled=len(predictions),
+        jets_per_class=(0,) * K,
+        sum_of_weights=0.0,
+        **figures,
+        ece_floor=np.nan,
+        pairs=(),
+        confusion=((0.0,) * K,) * K,
         level=level,
         num_replicas=num_replicas,
         seed=seed,
@@ -139,7 +169,7 @@ def _global_statistic(jets: Predictions) -> Statistic:
     areas = macro_areas(jets.probabilities, jets.label)
 
     def figures(weight: NDArray[np.float64]) -> NDArray[np.float64]:
-        error = np.abs(np.bincount(bins, weights=weight * excess, minlength=NUM_BINS)).sum() / weight.sum()
+        error = calibration_error(bins, excess, weight)
         right = weighted_mean(is_right.astype(np.float64), weight)
         return np.concatenate([[right], areas(weight), [weighted_mean(loss, weight), error]])
 

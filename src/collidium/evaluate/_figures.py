@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from collidium.artifact import InputError
 from collidium.evaluate._bootstrap import Interval
 
+METRICS_NAME = "metrics.json"
 FIGURE_NAMES = ("accuracy", "auc_one_vs_one", "auc_one_vs_rest", "nll", "ece")
 
 
@@ -66,7 +67,7 @@ class PairEvaluation:
 
 @dataclass(frozen=True, kw_only=True)
 class Evaluation:
-    """All figures of one set of predictions.
+    """All figures of one set of predictions; without labelled jets every figure is NaN and there are no pairs.
 
     Attributes
     ----------
@@ -116,9 +117,14 @@ class Evaluation:
     num_replicas: int
     seed: int
 
+    @property
+    def has_figures(self) -> bool:
+        """Whether any jet has a label; without one there is nothing to compare predictions with."""
+        return self.num_jets > 0
+
     def to_json(self) -> str:
-        """Write as JSON; figures that are not finite become null."""
-        return json.dumps(_without_non_finite(asdict(self)), indent=2, sort_keys=True) + "\n"
+        """Write as JSON: NaN becomes null, infinity ``"inf"``, so the document is standard JSON and loses nothing."""
+        return json.dumps(_plain(asdict(self)), indent=2, sort_keys=True, allow_nan=False) + "\n"
 
     @staticmethod
     def from_json(document: str) -> Evaluation:
@@ -127,12 +133,12 @@ class Evaluation:
         Parameters
         ----------
         document : str
-            JSON. A rejection of null is infinite, any other null is NaN.
+            JSON; null is NaN.
 
         Returns
         -------
         Evaluation
-            Equal to the written one.
+            With the figures of the written one.
 
         Raises
         ------
@@ -140,48 +146,145 @@ class Evaluation:
             If a figure is missing or damaged.
         """
         try:
-            content = json.loads(document)
-            figures: dict[str, Any] = {name: _interval_from(content[name], np.nan) for name in FIGURE_NAMES}
-            plain = {name: content[name] for name in ("background", "num_jets", "num_unlabelled", "sum_of_weights")}
-            run = {name: content[name] for name in ("ece_floor", "level", "num_replicas", "seed")}
-            return Evaluation(
-                classes=tuple(content["classes"]),
-                jets_per_class=tuple(content["jets_per_class"]),
-                confusion=tuple(tuple(row) for row in content["confusion"]),
-                pairs=tuple(_pair_from(pair) for pair in content["pairs"]),
-                **figures,
-                **plain,
-                **run,
-            )
-        except (ValueError, KeyError, TypeError) as error:
-            raise InputError(f"metrics: damaged document ({type(error).__name__}: {error})") from error
+            return _evaluation_from(json.loads(document))
+        except KeyError as error:
+            raise InputError(f"metrics: damaged document ({error} is missing)") from error
+        except (ArithmeticError, RecursionError, TypeError, ValueError) as error:
+            raise InputError(f"metrics: damaged document ({error})") from error
+
+    @staticmethod
+    def read(path: Path) -> Evaluation:
+        """Read the figures of a predictions artifact.
+
+        Parameters
+        ----------
+        path : Path
+            The artifact, or its ``metrics.json``.
+
+        Returns
+        -------
+        Evaluation
+            All figures.
+
+        Raises
+        ------
+        InputError
+            If the document is absent or damaged; names it.
+
+        Examples
+        --------
+        >>> Evaluation.read(Path("no/such/metrics.json"))
+        Traceback (most recent call last):
+            ...
+        collidium.artifact._errors.InputError: no/such/metrics.json: no such file; evaluate the run first
+        """
+        file = path / METRICS_NAME if path.is_dir() else path
+        if not file.is_file():
+            raise InputError(f"{file}: no such file; evaluate the run first")
+        try:
+            return Evaluation.from_json(file.read_text(encoding="utf-8"))
+        except (InputError, UnicodeDecodeError) as error:
+            reason = error if isinstance(error, InputError) else "metrics: damaged document (it is no UTF-8 text)"
+            raise InputError(f"{file}: {reason}") from error
 
 
-def _interval_from(content: dict[str, float | None], missing: float) -> Interval:
-    """Interval from JSON, null replaced."""
-    return Interval(**{key: missing if value is None else float(value) for key, value in content.items()})
-
-
-def _pair_from(content: dict[str, Any]) -> PairEvaluation:
-    """Pair from JSON."""
-    rejections = [
-        RejectionFigure(**{**point, "rejection": _interval_from(point["rejection"], np.inf)})
-        for point in content["rejections"]
-    ]
-    curves = ("signal_efficiency", "background_efficiency", "low", "high")
-    return PairEvaluation(
-        signal=content["signal"],
-        background=content["background"],
-        auc=_interval_from(content["auc"], np.nan),
-        rejections=tuple(rejections),
-        **{name: tuple(np.nan if x is None else x for x in content[name]) for name in curves},
+def _evaluation_from(content: Any) -> Evaluation:
+    """Evaluation from JSON; KeyError, TypeError or ValueError where it is damaged."""
+    classes = tuple(_text(name) for name in _list(content["classes"]))
+    background = _text(content["background"])
+    if background not in classes:
+        raise ValueError(f"background {background} is none of the classes")
+    counts = tuple(_count(number) for number in _list(content["jets_per_class"], len(classes)))
+    rows = _list(content["confusion"], len(classes))
+    figures: dict[str, Any] = {
+        **{name: _interval_from(content[name]) for name in FIGURE_NAMES},
+        **{name: _count(content[name]) for name in ("num_jets", "num_unlabelled", "num_replicas", "seed")},
+        **{name: _number(content[name]) for name in ("sum_of_weights", "ece_floor", "level")},
+    }
+    return Evaluation(
+        classes=classes,
+        background=background,
+        jets_per_class=counts,
+        confusion=tuple(_numbers(row, len(classes)) for row in rows),
+        pairs=tuple(_pair_from(pair, classes) for pair in _list(content["pairs"])),
+        **figures,
     )
 
 
-def _without_non_finite(value: Any) -> Any:
-    """Replace NaN and infinity by None, everywhere."""
+def _pair_from(content: Any, classes: tuple[str, ...]) -> PairEvaluation:
+    """Pair from JSON."""
+    names = {name: _text(content[name]) for name in ("signal", "background")}
+    if not set(names.values()) <= set(classes):
+        raise ValueError(f"{' against '.join(names.values())} is no pair of the classes")
+    curve = _numbers(content["signal_efficiency"])
+    return PairEvaluation(
+        signal=names["signal"],
+        background=names["background"],
+        auc=_interval_from(content["auc"]),
+        rejections=tuple(
+            RejectionFigure(
+                signal_efficiency=_number(point["signal_efficiency"]),
+                rejection=_interval_from(point["rejection"]),
+                num_background=_count(point["num_background"]),
+                threshold=_number(point["threshold"]),
+            )
+            for point in _list(content["rejections"])
+        ),
+        signal_efficiency=curve,
+        background_efficiency=_numbers(content["background_efficiency"], len(curve)),
+        low=_numbers(content["low"], len(curve)),
+        high=_numbers(content["high"], len(curve)),
+    )
+
+
+def _interval_from(content: Any) -> Interval:
+    """Interval from JSON."""
+    return Interval(value=_number(content["value"]), low=_number(content["low"]), high=_number(content["high"]))
+
+
+def _list(content: Any, length: int | None = None) -> list[Any]:
+    """A list, of this length."""
+    if not isinstance(content, list) or (length is not None and len(content) != length):
+        raise TypeError(f"{content!r:.60} is no list{'' if length is None else f' of {length}'}")
+    return content
+
+
+def _numbers(content: Any, length: int | None = None) -> tuple[float, ...]:
+    """Numbers from JSON."""
+    return tuple(_number(item) for item in _list(content, length))
+
+
+def _number(content: Any) -> float:
+    """Number from JSON: null is NaN, "inf" infinity."""
+    if content is None:
+        return math.nan
+    if isinstance(content, str) and content in ("inf", "-inf"):
+        return float(content)
+    if isinstance(content, bool) or not isinstance(content, int | float):
+        raise TypeError(f"{content!r:.60} is no number")
+    return float(content)
+
+
+def _count(content: Any) -> int:
+    """Count from JSON."""
+    if isinstance(content, bool) or not isinstance(content, int) or content < 0:
+        raise TypeError(f"{content!r:.60} is no count")
+    return content
+
+
+def _text(content: Any) -> str:
+    """Text from JSON."""
+    if not isinstance(content, str):
+        raise TypeError(f"{content!r:.60} is no text")
+    return content
+
+
+def _plain(value: Any) -> Any:
+    """Replace NaN by None and infinity by its name, everywhere."""
     if isinstance(value, dict):
-        return {key: _without_non_finite(item) for key, item in value.items()}
+        return {key: _plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_without_non_finite(item) for item in value]
-    return None if isinstance(value, float) and not np.isfinite(value) else value
+        return [_plain(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None if math.isnan(value) else str(value)
+    return value

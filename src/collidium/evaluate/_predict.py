@@ -13,10 +13,10 @@ import torch
 from collidium.artifact import InputError, Progress, SilentProgress, atomic_write, building
 from collidium.cloud import BatchPlan, Dataset, SplitName
 from collidium.evaluate._evaluation import EFFICIENCIES, NUM_REPLICAS, evaluate_predictions
-from collidium.evaluate._predictions import PREDICTIONS_NAME, Predictions
+from collidium.evaluate._figures import METRICS_NAME
+from collidium.evaluate._predictions import PREDICTIONS_NAME, Predictions, background_index
+from collidium.evaluate._rejection import working_points
 from collidium.train import Run, find_device
-
-METRICS_NAME = "metrics.json"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,6 +39,11 @@ class EvaluateConfig:
         Bootstrap replicas behind every interval.
     seed : int
         Seed of the bootstrap.
+
+    Raises
+    ------
+    InputError
+        If a count is below 1, the seed negative, or an efficiency outside (0, 1].
     """
 
     split: SplitName = "test"
@@ -48,6 +53,12 @@ class EvaluateConfig:
     efficiencies: tuple[float, ...] = EFFICIENCIES
     num_replicas: int = NUM_REPLICAS
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name, least in (("batch_size", 1), ("num_replicas", 1), ("seed", 0)):
+            if getattr(self, name) < least:
+                raise InputError(f"{name} is {getattr(self, name)}, at least {least} is needed")
+        working_points(self.efficiencies)
 
 
 def predict(
@@ -66,7 +77,7 @@ def predict(
     run : Run
         The trained model; its best weights are used.
     dataset : Dataset
-        The jets; columns and classes must be those the model was trained on.
+        The jets; columns must be those the model was trained on, and classes where it has any.
     split : {"train", "val", "test", "all"}
         Part of the dataset.
     batch_size : int
@@ -108,7 +119,7 @@ def evaluate(
     run_path : Path
         A run.
     data_path : Path
-        A dataset.
+        A dataset. Where no jet has a label the predictions are kept and every figure is null.
     out : Path
         Folder to make.
     config : EvaluateConfig, optional
@@ -127,12 +138,14 @@ def evaluate(
     Raises
     ------
     InputError
-        If an input is not what it should be, the data do not fit the model, or ``out`` exists.
+        If an input is not what it should be, the data do not fit the model, ``background`` is no class of it, or
+        ``out`` exists.
     """
     config = EvaluateConfig() if config is None else config
     reporter = SilentProgress() if progress is None else progress
     run, dataset = Run.open(run_path), Dataset.open(data_path)
     run.check(dataset)
+    background_index(run.classes, config.background)
     plan = _plan(run, dataset, config.split, config.batch_size)
     with building(
         out, kind="predictions", config=config, inputs=[run_path, data_path], seed=config.seed, command=command
@@ -178,14 +191,16 @@ def _predict(run: Run, plan: BatchPlan, device: str, progress: Progress) -> Pred
     model = run.model().to(place)
     event_id, label, weight, logits = [], [], [], []
     progress.start("evaluate", plan.num_jets, "jets")
-    with torch.inference_mode():
-        for cloud in plan.epoch():
-            logits.append(model(cloud.to(place)).double().cpu())
-            event_id.append(cloud.event_id)
-            label.append(cloud.y)
-            weight.append(cloud.w)
-            progress.advance(len(cloud))
-    progress.finish()
+    try:
+        with torch.inference_mode():
+            for cloud in plan.epoch():
+                logits.append(model(cloud.to(place)).double().cpu())
+                event_id.append(cloud.event_id)
+                label.append(cloud.y)
+                weight.append(cloud.w)
+                progress.advance(len(cloud))
+    finally:
+        progress.finish()
     outputs = torch.cat(logits)
     if not torch.isfinite(outputs).all():
         raise InputError("the model's output holds NaN or infinity; the run has diverged")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -16,6 +17,7 @@ from collidium.artifact import InputError, atomic_write, unknown
 PREDICTIONS_NAME = "predictions.parquet"
 _CLASSES_KEY = b"collidium.classes"
 _FIXED = ("event_id", "label", "weight")
+Number = TypeVar("Number", bound=np.generic)
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,11 +111,7 @@ class Predictions:
         InputError
             If no class has this name.
         """
-        if name is None:
-            return next((index for index, other in enumerate(self.classes) if other.lower() == "qcd"), 0)
-        if name not in self.classes:
-            raise unknown("class", name, self.classes)
-        return self.classes.index(name)
+        return background_index(self.classes, name)
 
     def write(self, path: Path) -> None:
         """Write as Parquet: ``event_id``, ``label``, ``weight`` and one ``score_CLASS`` for each class.
@@ -149,37 +147,75 @@ class Predictions:
         Raises
         ------
         InputError
-            If the file is absent, cut short, or lacks a column.
+            If the file is absent, cut short or damaged, or lacks a column.
         """
         file = path / PREDICTIONS_NAME if path.is_dir() else path
         if not file.is_file():
             raise InputError(f"{file}: no such file; a predictions folder or Parquet file is needed")
         try:
             table = parquet.read_table(file)
-        except (pa.ArrowInvalid, OSError) as error:
-            raise InputError(f"{file}: not a complete Parquet file ({str(error).splitlines()[0]})") from error
-        return _from_table(table, file)
+        except (pa.ArrowException, OSError, ValueError) as error:
+            reason = (str(error).splitlines() or [type(error).__name__])[0]
+            raise InputError(f"{file}: not a complete Parquet file ({reason})") from error
+        try:
+            return _from_table(table)
+        except InputError as error:
+            raise InputError(f"{file}: {error}") from error
 
 
-def _from_table(table: pa.Table, file: Path) -> Predictions:
+def background_index(classes: tuple[str, ...], name: str | None) -> int:
+    """Index of the background class; as :meth:`Predictions.background_index`."""
+    if name is None:
+        return next((index for index, other in enumerate(classes) if other.lower() == "qcd"), 0)
+    if name not in classes:
+        raise unknown("background class", name, classes)
+    return classes.index(name)
+
+
+def _from_table(table: pa.Table) -> Predictions:
     """Predictions from a Parquet table."""
-    names = table.column_names
-    missing = [name for name in _FIXED if name not in names]
-    if missing:
-        raise InputError(f"{file}: column {missing[0]} is missing; found {', '.join(names)}")
-    metadata = table.schema.metadata or {}
-    if _CLASSES_KEY in metadata:
-        classes = tuple(json.loads(metadata[_CLASSES_KEY]))
-    else:
-        classes = tuple(name.removeprefix("score_") for name in names if name.startswith("score_"))
-    absent = [name for name in classes if f"score_{name}" not in names]
-    if absent or not classes:
-        raise InputError(f"{file}: column score_{absent[0] if absent else '*'} is missing; found {', '.join(names)}")
-    scores = [table.column(f"score_{name}").to_numpy().astype(np.float64) for name in classes]
+    found = f"found {', '.join(table.column_names)}"
+    classes = _classes(table)
+    if not classes:
+        raise InputError(f"column score_* is missing; {found}")
+    for name in (*_FIXED, *(f"score_{name}" for name in classes)):
+        if table.column_names.count(name) != 1:
+            problem = "missing" if name not in table.column_names else "there twice"
+            raise InputError(f"column {name} is {problem}; {found}")
+    scores = [_column(table, f"score_{name}", np.float64) for name in classes]
     return Predictions(
-        table.column("event_id").to_numpy().astype(np.uint64),
-        table.column("label").to_numpy().astype(np.int64),
-        table.column("weight").to_numpy().astype(np.float64),
+        _column(table, "event_id", np.uint64),
+        _column(table, "label", np.int64),
+        _column(table, "weight", np.float64),
         np.stack(scores, axis=1),
         classes,
     )
+
+
+def _classes(table: pa.Table) -> tuple[str, ...]:
+    """Names of the classes: as written beside the columns, else by the columns."""
+    metadata = table.schema.metadata or {}
+    if _CLASSES_KEY not in metadata:
+        return tuple(name.removeprefix("score_") for name in table.column_names if name.startswith("score_"))
+    try:
+        names = json.loads(metadata[_CLASSES_KEY])
+    except (RecursionError, ValueError) as error:
+        raise InputError("the list of classes in its metadata is damaged") from error
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise InputError("the list of classes in its metadata is damaged")
+    return tuple(names)
+
+
+def _column(table: pa.Table, name: str, kind: type[Number]) -> NDArray[Number]:
+    """A column as numbers of one type, all of them there and unchanged."""
+    column = table.column(name)
+    if column.null_count:
+        raise InputError(f"column {name} has {column.null_count} empty values; numbers are needed")
+    values = column.to_numpy()
+    if values.dtype.kind not in "biuf":
+        raise InputError(f"column {name} has type {column.type}; numbers are needed")
+    with np.errstate(invalid="ignore", over="ignore"):
+        stored: NDArray[Number] = values.astype(kind)
+    if np.dtype(kind).kind != "f" and not np.array_equal(stored, values):
+        raise InputError(f"column {name} has values that are no {np.dtype(kind).name}; whole numbers are needed")
+    return stored

@@ -73,7 +73,7 @@ def roc_curve(score: ArrayLike, is_signal: ArrayLike, weight: ArrayLike | None =
     Raises
     ------
     InputError
-        On a NaN score or lengths that differ.
+        Without jets, on a NaN score or lengths that differ.
 
     Examples
     --------
@@ -82,6 +82,8 @@ def roc_curve(score: ArrayLike, is_signal: ArrayLike, weight: ArrayLike | None =
     ([0.0, 0.5, 1.0, 1.0], [0.0, 0.0, 0.5, 1.0])
     """
     ranking = Ranking.of(score, is_signal)
+    if len(ranking.thresholds) == 0:
+        raise InputError("scores: none given; a ROC curve needs jets")
     signal, background = ranking.efficiencies(weights_of(weight, len(np.asarray(score))))
     return RocCurve(signal, background, np.append(np.inf, ranking.thresholds))
 

@@ -36,6 +36,11 @@ class ConvertConfig:
         Jets in all.
     seed : int
         Decides the order of inputs of equal progress and of the jets in each shard.
+
+    Raises
+    ------
+    InputError
+        If a count is below 1, the seed negative, or a class named twice.
     """
 
     formats: tuple[str, ...]
@@ -44,6 +49,14 @@ class ConvertConfig:
     jets_per_shard: int
     max_jets: int | None
     seed: int
+
+    def __post_init__(self) -> None:
+        for name, least in (("jets_per_shard", 1), ("max_jets", 1), ("seed", 0)):
+            value = getattr(self, name)
+            if value is not None and value < least:
+                raise InputError(f"{name} is {value}, at least {least} is needed")
+        if self.classes is not None and len(set(self.classes)) != len(self.classes):
+            raise InputError(f"classes {', '.join(self.classes)}: a class is named twice")
 
 
 @dataclass(kw_only=True)
@@ -151,7 +164,6 @@ def convert(
         max_jets=max_jets,
         seed=seed,
     )
-    _check_counts(config)
     watcher = progress or SilentProgress()
     with building(out, kind="dataset", config=config, inputs=inputs, seed=seed, command=command) as folder:
         sources = _open_sources(inputs, formats, config)
@@ -191,16 +203,6 @@ def _formats_of(inputs: Sequence[Path], name: str | None, collection: str | None
             raise InputError(f"{path}: collection {collection!r} is not in format {item.name} (offered: {offered})")
         formats.append(item)
     return formats
-
-
-def _check_counts(config: ConvertConfig) -> None:
-    """Refuse counts that make no dataset."""
-    if config.jets_per_shard < 1:
-        raise InputError(f"jets_per_shard is {config.jets_per_shard}, at least 1 is needed")
-    if config.max_jets is not None and config.max_jets < 1:
-        raise InputError(f"max_jets is {config.max_jets}, at least 1 is needed")
-    if config.classes is not None and len(set(config.classes)) != len(config.classes):
-        raise InputError(f"classes {', '.join(config.classes)}: a class is named twice")
 
 
 def _open_sources(inputs: Sequence[Path], formats: Sequence[Format], config: ConvertConfig) -> list[_Source]:

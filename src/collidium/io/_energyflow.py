@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import lzma
+import math
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -14,12 +17,27 @@ from numpy.typing import NDArray
 
 from collidium.artifact import InputError
 from collidium.cloud import Jets, event_ids
-from collidium.io._kinematics import momenta_from_rapidity, summed
+from collidium.io._kinematics import momenta_from_rapidity, summed, unpadded
 from collidium.io._source import checked_jets, container_of, stream_of
 from collidium.io._species import charge_and_mass, flags, known_species
 
 CLASSES = ("gluon", "quark")
 _PARTICLES, _LABELS = "X", "y"
+# What zipfile, its codecs and NumPy raise on bytes that are not what their headers say.
+_DAMAGE = (
+    ArithmeticError,
+    EOFError,
+    LookupError,
+    MemoryError,
+    OSError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+    lzma.LZMAError,
+    struct.error,
+    zipfile.BadZipFile,
+    zlib.error,
+)
 
 
 def recognise_energyflow(path: Path) -> bool:
@@ -33,6 +51,8 @@ def recognise_energyflow(path: Path) -> bool:
 def count_energyflow(path: Path, collection: str | None) -> int:
     """Number of jets in the file."""
     with _open_zip(path) as archive, _open_array(path, archive, _LABELS) as (shape, _, _):
+        if len(shape) != 1:
+            raise InputError(f"{path}: y {shape} is not (jets,)")
         return shape[0]
 
 
@@ -83,8 +103,7 @@ def read_energyflow(path: Path, collection: str | None, step: int) -> Iterator[J
 
 def _jets(source: str, values: NDArray[np.float64], label: NDArray[Any], event_id: NDArray[np.uint64]) -> Jets:
     """Padded (N, P, 4) rows as jets."""
-    mask = np.any(values != 0, axis=2)
-    offsets = np.concatenate([[0], np.cumsum(mask.sum(axis=1))]).astype(np.int64)
+    offsets, mask = unpadded(values)
     pt, rapidity, phi, code = values[mask].T
     unlike = np.flatnonzero((label != 0) & (label != 1))
     if len(unlike):
@@ -104,12 +123,22 @@ def _jets(source: str, values: NDArray[np.float64], label: NDArray[Any], event_i
 
 
 @contextmanager
+def _reading(path: Path, what: str) -> Iterator[None]:
+    """Turn what a damaged archive makes zipfile and NumPy raise into one line."""
+    try:
+        yield
+    except InputError:
+        raise
+    except _DAMAGE as error:
+        reason = (str(error).strip("'\" ").splitlines() or [type(error).__name__])[0][:120]
+        raise InputError(f"{path}: {what} ({reason})") from error
+
+
+@contextmanager
 def _open_zip(path: Path) -> Iterator[zipfile.ZipFile]:
     """A zip archive; a damaged one is refused in one line."""
-    try:
+    with _reading(path, "damaged or truncated npz file"):
         archive = zipfile.ZipFile(path)
-    except (zipfile.BadZipFile, OSError) as error:
-        raise InputError(f"{path}: damaged or truncated npz file ({error})") from error
     with archive:
         yield archive
 
@@ -119,19 +148,15 @@ def _open_array(
     path: Path, archive: zipfile.ZipFile, name: str
 ) -> Iterator[tuple[tuple[int, ...], np.dtype[Any], IO[bytes]]]:
     """Shape, type and open bytes of an array in the archive."""
-    try:
+    with _reading(path, f"array {name} is missing or damaged"):
         stream = archive.open(f"{name}.npy")
-    except (KeyError, zipfile.BadZipFile, OSError) as error:
-        raise InputError(f"{path}: array {name} is missing or damaged ({error})") from error
     with stream:
-        try:
+        with _reading(path, f"array {name} is damaged"):
             read_header = {
                 (1, 0): np.lib.format.read_array_header_1_0,
                 (2, 0): np.lib.format.read_array_header_2_0,
             }[np.lib.format.read_magic(stream)]
             shape, is_fortran, dtype = read_header(stream)
-        except (KeyError, ValueError, EOFError, zlib.error, zipfile.BadZipFile) as error:
-            raise InputError(f"{path}: array {name} is damaged ({error})") from error
         if dtype.hasobject or is_fortran or dtype.kind not in "iuf":
             raise InputError(f"{path}: array {name} has type {dtype}, plain numbers in C order are needed")
         yield shape, dtype, stream
@@ -139,11 +164,9 @@ def _open_array(
 
 def _read(path: Path, stream: IO[bytes], shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
     """The next rows of an array."""
-    size = int(np.prod(shape)) * dtype.itemsize
-    try:
+    size = math.prod(shape) * dtype.itemsize
+    with _reading(path, "damaged or truncated npz file"):
         content = stream.read(size)
-    except (EOFError, zlib.error, zipfile.BadZipFile, OSError) as error:
-        raise InputError(f"{path}: damaged or truncated npz file ({error})") from error
     if len(content) != size:
         raise InputError(f"{path}: damaged or truncated npz file (an array ends early)")
     return np.frombuffer(content, dtype).reshape(shape)

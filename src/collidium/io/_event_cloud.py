@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from collidium.cloud import Jets
-from collidium.io._kinematics import momenta
+from collidium.io._kinematics import momenta, offsets_of
 from collidium.io._nanoaod import MM_PER_CM, linked, owners
 from collidium.io._root import Block
 from collidium.io._species import FLAGS
@@ -64,7 +64,7 @@ def event_clouds(block: Block) -> tuple[Jets, NDArray[np.int64]]:
     columns = {name: np.concatenate([part[name] for part in parts])[order] for name in parts[0] if name != "event"}
     axes = [columns.pop(name) for name in _AXES]
     particles: dict[str, NDArray[Any]] = {**momenta(*axes), **columns}
-    offsets = np.concatenate([[0], np.cumsum(np.bincount(event, minlength=len(block)))]).astype(np.int64)
+    offsets = offsets_of(np.bincount(event, minlength=len(block)))
     classes, label = _labels(block)
     scalars = {
         "jet_pt": np.bincount(event[order], axes[0], len(block)),

@@ -13,6 +13,9 @@ from numpy.typing import NDArray
 
 from collidium.artifact import InputError, missing_extra
 
+# What h5py raises on bytes that are not what their headers say.
+_DAMAGE = (ArithmeticError, LookupError, MemoryError, OSError, RuntimeError, TypeError, ValueError)
+
 
 @contextmanager
 def open_hdf5(path: Path) -> Iterator[Any]:
@@ -52,17 +55,26 @@ def reading(path: Path) -> Iterator[None]:
     """Turn what a damaged HDF5 file makes h5py raise into one line."""
     try:
         yield
-    except (OSError, RuntimeError, KeyError) as error:
+    except InputError:
+        raise
+    except _DAMAGE as error:
         reason = (str(error).strip("'\" ").splitlines() or [type(error).__name__])[0][:120]
         raise InputError(f"{path}: damaged or truncated HDF5 file ({reason})") from error
 
 
-def require(path: Path, group: Any, name: str) -> Any:
-    """A member of a group by name; InputError when it is absent."""
-    if name not in group:
-        raise InputError(f"{path}: dataset {name} is missing (found: {', '.join(sorted(group)) or 'nothing'})")
+def require(path: Path, file: Any, name: str) -> Any:
+    """A dataset with rows, by name; InputError when it is absent, a group or a single value."""
+    import h5py
+
     with reading(path):
-        return group[name]
+        if name not in file:
+            raise InputError(f"{path}: dataset {name} is missing (found: {', '.join(sorted(file)) or 'nothing'})")
+        found = file[name]
+        if not isinstance(found, h5py.Dataset):
+            raise InputError(f"{path}: {name} is a group, a dataset is needed")
+        if not found.shape or found.dtype.itemsize == 0:
+            raise InputError(f"{path}: dataset {name} has no rows, a list is needed")
+    return found
 
 
 def read_rows(path: Path, dataset: Any, start: int, stop: int) -> NDArray[Any]:

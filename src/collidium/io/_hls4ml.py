@@ -97,6 +97,9 @@ def _jets(source: str, p4: NDArray[Any], one_hot: NDArray[Any], event_id: NDArra
 
 def _check_shapes(path: Path, constituents: Any, jets: Any) -> None:
     """Refuse arrays that cannot be this layout."""
+    for name, dataset in ((_PARTICLES, constituents), (_JETS, jets)):
+        if dataset.dtype.kind not in "iuf":
+            raise InputError(f"{path}: dataset {name} has type {dataset.dtype}, plain numbers are needed")
     if constituents.ndim != 3 or constituents.shape[2] < 4:
         raise InputError(
             f"{path}: dataset {_PARTICLES} has shape {constituents.shape}, (jets, particles, 16) is needed"
@@ -125,10 +128,15 @@ def _label_columns(path: Path, file: Any, width: int) -> list[int]:
 
 def _names(path: Path, file: Any, dataset: str) -> list[str] | None:
     """Feature names, where the file has them."""
-    if dataset not in file:
-        return None
-    found = read_rows(path, file[dataset], 0, file[dataset].shape[0])
-    return [name.decode() if isinstance(name, bytes) else str(name) for name in found]
+    with reading(path):
+        if dataset not in file:
+            return None
+    rows = require(path, file, dataset)
+    found = read_rows(path, rows, 0, rows.shape[0])
+    try:
+        return [name.decode() if isinstance(name, bytes) else str(name) for name in found]
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: dataset {dataset} holds names that are no UTF-8 text") from error
 
 
 def _look_up(path: Path, dataset: str, names: Sequence[str], wanted: Sequence[str]) -> list[int]:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from collidium.cloud import Jets
-from collidium.io._kinematics import momenta
+from collidium.io._kinematics import momenta, offsets_of
 from collidium.io._nanoaod import FLAVOURS, flavour_labels, linked, owners, raw_jets
 from collidium.io._root import Block
 from collidium.io._species import FLAGS
@@ -66,7 +66,7 @@ def jet_compositions(block: Block) -> tuple[Jets, NDArray[np.int64]]:
         **momenta(columns["pt"], columns["eta"], columns["phi"], columns["mass"]),
         **{flag: columns[flag] for flag in FLAGS},
     }
-    offsets = np.concatenate([[0], np.cumsum(np.bincount(jet, minlength=num_jets))]).astype(np.int64)
+    offsets = offsets_of(np.bincount(jet, minlength=num_jets))
     classes, label = _labels(block, num_jets)
     return Jets(offsets, particles, {**jets, "label": label}, classes), owners(jet_offsets)
 

@@ -116,13 +116,34 @@ def summed(offsets: NDArray[np.int64], particles: Mapping[str, NDArray[Any]]) ->
     }
 
 
-def unpadded(p4: NDArray[np.floating]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+def offsets_of(lengths: NDArray[np.integer]) -> NDArray[np.int64]:
+    """Where lists begin that stand one after the other.
+
+    Parameters
+    ----------
+    lengths : ndarray of int, (N,)
+        Length of each list.
+
+    Returns
+    -------
+    ndarray of int64, (N + 1,)
+        The first row of each list, and the end of the last.
+
+    Examples
+    --------
+    >>> offsets_of(np.array([2, 0, 3])).tolist()
+    [0, 2, 2, 5]
+    """
+    return np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+
+
+def unpadded(values: NDArray[np.floating]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
     """Find the particles in a zero-padded array.
 
     Parameters
     ----------
-    p4 : ndarray, (N, P, 4), GeV
-        Four momentum components; a row in which all four are exactly zero is padding, wherever it stands.
+    values : ndarray, (N, P, 4)
+        Four numbers a particle; a row in which all four are exactly zero is padding, wherever it stands.
 
     Returns
     -------
@@ -137,5 +158,5 @@ def unpadded(p4: NDArray[np.floating]) -> tuple[NDArray[np.int64], NDArray[np.bo
     >>> offsets.tolist(), mask.tolist()
     ([0, 1], [[True, False]])
     """
-    mask = np.any(p4 != 0, axis=2)
-    return np.concatenate([[0], np.cumsum(mask.sum(axis=1))]).astype(np.int64), mask
+    mask = np.any(values != 0, axis=2)
+    return offsets_of(mask.sum(axis=1)), mask

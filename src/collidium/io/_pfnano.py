@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from collidium.cloud import Jets, event_ids
-from collidium.io._kinematics import momenta
+from collidium.io._kinematics import momenta, offsets_of
 from collidium.io._nanoaod import (
     FLAVOURS,
     MM_PER_CM,
@@ -165,7 +165,7 @@ def _candidate_rows(
         is_used &= block.flat("PFCands_puppiWeight")[candidate] > 0
     candidate, jet = candidate[is_used], jet[is_used]
     counts = np.bincount(jet, minlength=int(jet_offsets[-1]))
-    return candidate[np.argsort(jet, kind="stable")], np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+    return candidate[np.argsort(jet, kind="stable")], offsets_of(counts)
 
 
 def _particles(block: Block, chosen: JetCollection, rows: NDArray[np.int64]) -> dict[str, NDArray[Any]]:

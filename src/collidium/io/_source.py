@@ -104,7 +104,8 @@ def checked_jets(
     Raises
     ------
     InputError
-        As :meth:`collidium.cloud.Jets.validate`.
+        If a whole-number column has other values than its type can hold, and as
+        :meth:`collidium.cloud.Jets.validate`.
     """
     jets = Jets(
         np.asarray(offsets, dtype=np.int64),
@@ -117,9 +118,15 @@ def checked_jets(
 
 
 def _stored(source: str, name: str, column: NDArray[Any]) -> NDArray[Any]:
-    """A column in its registered type; a number that the type cannot hold is refused."""
+    """A column in its registered type; a number that a whole-number type cannot hold exactly is refused."""
     dtype = COLUMNS[name].numpy_dtype
     if dtype.kind in "iu" and column.dtype.kind == "f" and not np.all(np.isfinite(column)):
         raise InputError(f"{source}: column {name} has NaN or infinite values; finite values are needed")
-    with np.errstate(over="ignore"):
-        return np.asarray(column).astype(dtype)
+    with np.errstate(over="ignore", invalid="ignore"):
+        stored = np.asarray(column).astype(dtype)
+    if dtype.kind in "iu" and not np.array_equal(stored, column):
+        first, limits = column[stored != column][0], np.iinfo(dtype.name)
+        raise InputError(
+            f"{source}: column {name} has the value {first}; whole numbers from {limits.min} to {limits.max} are needed"
+        )
+    return stored

@@ -18,7 +18,7 @@ from collidium.io._kinematics import summed, unpadded
 from collidium.io._source import checked_jets, container_of, stream_of
 
 CLASSES = ("QCD", "top")
-_GROUP, _LABEL = "table", "is_signal_new"
+_TABLE, _LABEL = "table/table", "is_signal_new"
 _COMPONENTS = ("E", "PX", "PY", "PZ")
 _BLOCK = "values_block_"
 _TEXT = {"STRING", "BINSTRING", "SHORT_BINSTRING", "UNICODE", "BINUNICODE", "SHORT_BINUNICODE", "BINUNICODE8"}
@@ -29,7 +29,7 @@ def recognise_toptagging(path: Path) -> bool:
     if container_of(path) != "hdf5":
         return False
     with open_hdf5(path) as file, reading(path):
-        return f"{_GROUP}/table" in file
+        return _TABLE in file
 
 
 def count_toptagging(path: Path, collection: str | None) -> int:
@@ -76,15 +76,20 @@ def read_toptagging(path: Path, collection: str | None, step: int) -> Iterator[J
         stream = stream_of(path)
         for start in range(0, table.shape[0], step):
             rows = read_rows(path, table, start, start + step)
-            p4 = np.stack(
-                [_columns(rows, places, [f"{name}_{i}" for i in range(num_particles)]) for name in _COMPONENTS], axis=2
-            )
-            label = _columns(rows, places, [_LABEL])[:, 0]
+            with reading(path):
+                p4 = np.stack(
+                    [_columns(rows, places, [f"{name}_{i}" for i in range(num_particles)]) for name in _COMPONENTS],
+                    axis=2,
+                )
+                label = _columns(rows, places, [_LABEL])[:, 0]
             yield _jets(f"{path} (counting from entry {start})", p4, label, event_ids(stream, len(rows), start=start))
 
 
 def _jets(source: str, p4: NDArray[Any], label: NDArray[Any], event_id: NDArray[np.uint64]) -> Jets:
     """Padded (N, P, 4) momenta E, px, py, pz as jets."""
+    for name, column in (("E_0", p4), (_LABEL, label)):
+        if column.dtype.kind not in "biuf":
+            raise InputError(f"{source}: column {name} has type {column.dtype}, plain numbers are needed")
     unlike = np.flatnonzero((label != 0) & (label != 1))
     if len(unlike):
         raise InputError(f"{source}: column {_LABEL} is {label[unlike[0]]} in jet {unlike[0]}; 0 or 1 is needed")
@@ -97,9 +102,9 @@ def _jets(source: str, p4: NDArray[Any], label: NDArray[Any], event_id: NDArray[
 
 def _table(path: Path, file: Any) -> Any:
     """The dataset that PyTables keeps the rows in."""
-    table = require(path, require(path, file, _GROUP), "table")
-    if table.dtype.names is None:
-        raise InputError(f"{path}: dataset {_GROUP}/table is no pandas table (write it with format='table')")
+    table = require(path, file, _TABLE)
+    if table.dtype.names is None or table.ndim != 1:
+        raise InputError(f"{path}: dataset {_TABLE} is no pandas table (write it with format='table')")
     return table
 
 

@@ -6,7 +6,6 @@ from collidium.models._jetformer import JETFORMER_SIZES, JetFormer, JetFormerCon
 from collidium.models._layout import Dense, Layout, Packed
 from collidium.models._mlp import MLP, MLPConfig
 from collidium.models._norm import CloudBatchNorm
-from collidium.models._onnx import onnx_translations
 from collidium.models._particle_transformer import ParticleTransformer, ParticleTransformerConfig
 from collidium.models._registry import BACKBONES, BackboneConfig, ModelInfo, backbone
 
@@ -29,5 +28,4 @@ __all__ = [
     "ParticleTransformer",
     "ParticleTransformerConfig",
     "backbone",
-    "onnx_translations",
 ]

@@ -15,20 +15,29 @@ from collidium.models._dropout import keep_scale, random_levels
 
 
 def packed_attention(
-    q: Tensor, kv: Tensor, buckets: Buckets, *, num_heads: int, bias: Tensor | None = None, threshold: int = 0
+    q: Tensor,
+    kv: Tensor,
+    buckets: Buckets,
+    *,
+    num_heads: int,
+    is_per_jet: bool = False,
+    bias: Tensor | None = None,
+    threshold: int = 0,
 ) -> Tensor:
     """Attend within each jet of a packed batch.
 
     Parameters
     ----------
     q : Tensor, (slots, H D) or (N, H D)
-        Queries, one for each slot, or one for each jet.
+        Queries, one for each slot, or one for each jet if ``is_per_jet``.
     kv : Tensor, (slots, 2 H D)
         Keys, then values.
     buckets : Buckets
         The groups of jets; ``buckets.spread`` brings rows into slots.
     num_heads : int
         H.
+    is_per_jet : bool
+        What the queries belong to.
     bias : Tensor, (H, S), optional
         Added to the scores of a bucket at ``bias[:, bucket.pairs]``, read as (H, jets, n, n).
     threshold : int
@@ -51,8 +60,8 @@ def packed_attention(
     attend: Callable[..., Tensor] = _PackedAttention.apply
     with torch.autocast(q.device.type, enabled=False):
         if threshold or torch.is_grad_enabled():
-            return attend(q, kv, bias, buckets, num_heads, threshold)
-        return _inference(q, kv, bias, buckets, num_heads)
+            return attend(q, kv, bias, buckets, num_heads, is_per_jet, threshold)
+        return _inference(q, kv, bias, buckets, num_heads, is_per_jet)
 
 
 def dense_attention(q: Tensor, kv: Tensor, *, num_heads: int, bias: Tensor, dropout: float = 0.0) -> Tensor:
@@ -88,11 +97,13 @@ def dense_attention(q: Tensor, kv: Tensor, *, num_heads: int, bias: Tensor, drop
     return attended.transpose(1, 2).clone(memory_format=torch.contiguous_format).flatten(2)
 
 
-def _inference(q: Tensor, kv: Tensor, bias: Tensor | None, buckets: Buckets, num_heads: int) -> Tensor:
+def _inference(
+    q: Tensor, kv: Tensor, bias: Tensor | None, buckets: Buckets, num_heads: int, is_per_jet: bool
+) -> Tensor:
     """The same by torch's fused kernel, which keeps no weights; its gradients would be slower than ours."""
     out, work = torch.zeros_like(q, memory_format=torch.contiguous_format), torch.promote_types(q.dtype, torch.float32)
     for bucket in buckets.buckets:
-        rows, size = _query_rows(bucket, q, kv), (bucket.num_jets, -1, num_heads, q.shape[1] // num_heads)
+        rows, size = _query_rows(bucket, is_per_jet), (bucket.num_jets, -1, num_heads, q.shape[1] // num_heads)
         parts = (q[rows], *kv[bucket.slots].chunk(2, 1))
         qh, kh, vh = (part.to(work).view(size).transpose(1, 2) for part in parts)
         mask = None
@@ -116,13 +127,20 @@ class _PackedAttention(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, q: Tensor, kv: Tensor, bias: Tensor | None, buckets: Buckets, num_heads: int, threshold: int
+        ctx: Any,
+        q: Tensor,
+        kv: Tensor,
+        bias: Tensor | None,
+        buckets: Buckets,
+        num_heads: int,
+        is_per_jet: bool,
+        threshold: int,
     ) -> Tensor:
         scale = (q.shape[1] // num_heads) ** -0.5
         out = torch.zeros_like(q, memory_format=torch.contiguous_format)
         weights = []
         for bucket in buckets.buckets:
-            rows = _query_rows(bucket, q, kv)
+            rows = _query_rows(bucket, is_per_jet)
             (qh,), (kh, vh) = _heads(q[rows], bucket, num_heads, 1), _heads(kv[bucket.slots], bucket, num_heads, 2)
             work = torch.promote_types(q.dtype, torch.float32)
             scores = (qh.to(work) * scale) @ kh.to(work).transpose(-1, -2)
@@ -139,6 +157,7 @@ class _PackedAttention(torch.autograd.Function):
             out[rows] = _rows(_survivors(weight, threshold) @ vh)
         ctx.save_for_backward(q, kv, bias, out, *weights)
         ctx.buckets, ctx.num_heads, ctx.threshold, ctx.scale = buckets, num_heads, threshold, scale
+        ctx.is_per_jet = is_per_jet
         return out
 
     @staticmethod
@@ -149,7 +168,7 @@ class _PackedAttention(torch.autograd.Function):
         dq, dkv = (torch.zeros_like(r, memory_format=torch.contiguous_format) for r in (q, kv))
         dbias = torch.empty_like(bias) if ctx.needs_input_grad[2] else None
         for bucket, weight in zip(ctx.buckets.buckets, weights, strict=True):
-            rows = _query_rows(bucket, q, kv)
+            rows = _query_rows(bucket, ctx.is_per_jet)
             (qh,), (gh,), (oh,) = (_heads(r[rows], bucket, H, 1) for r in (q, grad, out))
             kh, vh = _heads(kv[bucket.slots], bucket, H, 2)
             dvalue = _survivors(weight, ctx.threshold).transpose(-1, -2) @ gh
@@ -163,12 +182,12 @@ class _PackedAttention(torch.autograd.Function):
             dscores = dscores.mul_(ctx.scale).to(q.dtype)
             dq[rows] = _rows(dscores @ kh)
             dkv[bucket.slots] = torch.cat([_rows(dscores.transpose(-1, -2) @ qh), _rows(dvalue)], 1)
-        return dq, dkv, dbias, None, None, None
+        return dq, dkv, dbias, None, None, None, None
 
 
-def _query_rows(bucket: Bucket, q: Tensor, kv: Tensor) -> slice:
-    """Rows of the bucket's queries: its slots, or its jets when there is one query for each jet."""
-    return bucket.slots if len(q) == len(kv) else bucket.jets
+def _query_rows(bucket: Bucket, is_per_jet: bool) -> slice:
+    """Rows of the bucket's queries: its jets, or its slots."""
+    return bucket.jets if is_per_jet else bucket.slots
 
 
 def _heads(rows: Tensor, bucket: Bucket, num_heads: int, parts: int) -> Tensor:

@@ -146,7 +146,7 @@ class Packed(Layout):
 
     def attend_once(self, q: Tensor, kv: Tensor, *, num_heads: int) -> Tensor:
         """Let one query per jet (N, d) attend to the rows of its jet."""
-        return packed_attention(q, self.buckets.spread(kv), self.buckets, num_heads=num_heads)
+        return packed_attention(q, self.buckets.spread(kv), self.buckets, num_heads=num_heads, is_per_jet=True)
 
 
 class Dense(Layout):

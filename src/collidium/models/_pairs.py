@@ -67,10 +67,6 @@ class PairEmbedding(nn.Module):
         out: Tensor = self.norms[-1](self.linears[-1](x).to(features.dtype), mask)
         return out
 
-    def num_macs(self) -> int:
-        """Multiply-adds for one pair."""
-        return sum(linear.weight.numel() for linear in self.modules() if isinstance(linear, nn.Linear))
-
 
 def triangle_index(i: Tensor, j: Tensor) -> Tensor:
     """Number of the unordered pair (i, j) in the order (0,0), (1,0), (1,1), (2,0), ...

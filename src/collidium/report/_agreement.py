@@ -41,7 +41,7 @@ class Agreement:
     chi2 : float
         Difference of the shares in units of its covariance.
     ndf : int
-        Degrees of freedom; 0 when the feature is constant.
+        Degrees of freedom; 0 when the feature is constant or no two bins hold enough jets.
     p_value : float
         Probability of a larger chi2 for samples of one distribution; NaN without degrees of freedom.
     ks_distance : float

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from collidium.artifact import InputError, Progress, SilentProgress, atomic_write, building, read_manifest
-from collidium.cloud import Dataset
+from collidium.cloud import SPLITS, Dataset
 from collidium.evaluate import METRICS_NAME, Evaluation, Predictions
 from collidium.report._calibration import calibration_section
 from collidium.report._confusion import confusion_section
@@ -63,28 +63,35 @@ def build_report(
     Raises
     ------
     InputError
-        If an input is not what it should be, the predictions are of other classes than the run, or ``out`` exists.
+        If an input is not what it should be, the predictions were not made from the run and the dataset, no jet has a
+        label, or ``out`` exists.
     """
     run, predictions = Run.open(run_path), Predictions.read(predictions_path)
+    dataset = None if dataset_path is None else Dataset.open(dataset_path)
+    _check_origin(predictions_path, run, dataset)
     if predictions.classes != tuple(run.classes):
         raise InputError(
             f"{predictions_path}: classes {', '.join(predictions.classes)} are not those of {run_path}, "
             f"{', '.join(run.classes)}"
         )
     figures, context = read_metrics(predictions_path)
+    if not figures.has_figures:
+        raise InputError(f"{predictions_path}: no jet has a label; a report needs the true classes")
     sources = [path for path in (dataset_path, run_path, predictions_path) if path is not None]
     reporter = SilentProgress() if progress is None else progress
     with building(out, kind="report", config={}, inputs=sources, command=command) as folder:
         reporter.start("report", None, "sections")
-        sections: list[Section] = []
-        for section in _sections(run, predictions, figures, context, dataset_path):
-            sections.append(section)
-            reporter.advance()
-        sections += extra
-        sections.append(configuration_section(run.config, run.routing))
-        sections.append(reproduction_section([(path, read_manifest(path)) for path in sources], command))
-        _write(folder, sections, figures, run_path, context)
-        reporter.finish()
+        try:
+            sections: list[Section] = []
+            for section in _sections(run, predictions, figures, context, dataset):
+                sections.append(section)
+                reporter.advance()
+            sections += extra
+            sections.append(configuration_section(run.config, run.routing))
+            sections.append(reproduction_section([(path, read_manifest(path)) for path in sources], command))
+            _write(folder, sections, figures, run_path, context)
+        finally:
+            reporter.finish()
     return out / PAGE_NAME
 
 
@@ -108,19 +115,26 @@ def read_metrics(predictions_path: Path) -> tuple[Evaluation, dict[str, Any]]:
     InputError
         If the document is absent or damaged.
     """
-    document = predictions_path / METRICS_NAME
-    try:
-        text = document.read_text(encoding="utf-8")
-    except OSError as error:
-        raise InputError(f"{document}: cannot be read; evaluate the run first") from error
-    try:
-        return Evaluation.from_json(text), json.loads(text)
-    except InputError as error:
-        raise InputError(f"{document}: {error}") from error
+    figures, document = Evaluation.read(predictions_path), predictions_path / METRICS_NAME
+    context = json.loads(document.read_text(encoding="utf-8"))
+    if context.get("split") not in (*SPLITS, "all") or not isinstance(context.get("max_particles"), int):
+        raise InputError(f"{document}: split or max_particles is missing; evaluate the run again")
+    return figures, context
+
+
+def _check_origin(predictions_path: Path, run: Run, dataset: Dataset | None) -> None:
+    """Refuse predictions that were made from another run or dataset."""
+    origins = set(read_manifest(predictions_path, "predictions").inputs.values())
+    for artifact in (run, dataset):
+        if artifact is not None and artifact.manifest.content_hash not in origins:
+            raise InputError(
+                f"{artifact.path}: {predictions_path} was not made from it; the {artifact.manifest.kind} "
+                "that was evaluated is needed"
+            )
 
 
 def _sections(
-    run: Run, predictions: Predictions, figures: Evaluation, context: Mapping[str, Any], dataset_path: Path | None
+    run: Run, predictions: Predictions, figures: Evaluation, context: Mapping[str, Any], dataset: Dataset | None
 ) -> Iterator[Section]:
     """Sections of the standard page, one after the other."""
     jets = predictions.labelled()
@@ -130,9 +144,11 @@ def _sections(
     yield confusion_section(figures)
     yield calibration_section(jets, figures)
     yield curves_section(run.metrics())
-    if dataset_path is not None:
-        dataset = Dataset.open(dataset_path)
-        yield inputs_section(dataset, run.schema, context["split"], context["max_particles"])
+    if dataset is not None:
+        if any(len(dataset.rows(index, "train")) for index in range(dataset.num_shards)):
+            is_training_data = dataset.manifest.content_hash in run.manifest.inputs.values()
+            limits = context["split"], context["max_particles"]
+            yield inputs_section(dataset, run.schema, *limits, is_training_data=is_training_data)
         yield gallery_section(predictions, dataset)
 
 

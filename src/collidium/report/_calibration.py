@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-from matplotlib.figure import Figure
 
 from collidium.evaluate import Evaluation, Predictions, reliability, top_statements
 from collidium.report._numbers import rounded, with_interval
 from collidium.report._section import Section, paragraph
-from collidium.report._style import MUTED, PALETTE, labelled_axes, make_plot
+from collidium.report._style import MUTED, PALETTE, Figure, labelled_axes, make_plot
 
 
 def calibration_section(jets: Predictions, figures: Evaluation) -> Section:
@@ -21,7 +20,7 @@ def calibration_section(jets: Predictions, figures: Evaluation) -> Section:
         stated, found = top_statements(jets.probabilities, jets.label)
         subject = "probability of the most probable class"
     curve = reliability(stated, found, jets.weight)
-    error = np.sqrt(np.maximum(curve.stated * (1.0 - curve.stated), 1e-12) / curve.count)
+    error = np.sqrt(np.maximum(curve.stated * (1.0 - curve.stated), 1e-12) / curve.effective)
 
     def draw(figure: Figure) -> None:
         top, bottom = figure.subplots(2, 1, sharex=True, height_ratios=(3.0, 1.2))
@@ -41,7 +40,7 @@ def calibration_section(jets: Predictions, figures: Evaluation) -> Section:
         "calibration",
         draw,
         alt=f"Found frequency against stated {subject} in {len(curve.count)} bins, with the difference below",
-        caption="Bins of equal mass; errors: binomial at the stated probability.",
+        caption="Bins of equal mass; errors: binomial at the stated probability, for the effective number of jets.",
         size=(6.4, 6.2),
     )
     text = (

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-from matplotlib.figure import Figure
 
 from collidium.evaluate import Evaluation
 from collidium.report._section import Section, paragraph
-from collidium.report._style import INK, labelled_axes, make_plot, plain
+from collidium.report._style import INK, Figure, labelled_axes, make_plot, plain
 
 
 def confusion_section(figures: Evaluation) -> Section:

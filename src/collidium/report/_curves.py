@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
-
 from collidium.report._numbers import rounded
 from collidium.report._section import Section, paragraph
-from collidium.report._style import INK, PALETTE, Plot, labelled_axes, make_plot
+from collidium.report._style import INK, PALETTE, Figure, MaxNLocator, Plot, labelled_axes, make_plot
 
 Rows = Sequence[Mapping[str, float]]
 _PANELS = (

@@ -5,17 +5,13 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
-from matplotlib.ticker import MultipleLocator
 from numpy.typing import NDArray
 
 from collidium.artifact import InputError
 from collidium.cloud import Dataset, Jets
 from collidium.evaluate import Predictions
 from collidium.report._section import Section, paragraph
-from collidium.report._style import Plot, labelled_axes, make_plot, plain
+from collidium.report._style import Axes, Figure, Line2D, MultipleLocator, Plot, labelled_axes, make_plot, plain
 
 _NUM_JETS = 6
 _KINDS = (

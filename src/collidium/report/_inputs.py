@@ -1,4 +1,4 @@
-"""Input section: the features the model sees, in training against the evaluated split."""
+"""Input section: the features the model sees, in the train split against the evaluated split."""
 
 from __future__ import annotations
 
@@ -6,14 +6,12 @@ import math
 from typing import TYPE_CHECKING
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from collidium.cloud import Cloud, Dataset, Feature, FeatureSchema, Jets, SplitName, make_cloud
 from collidium.report._agreement import MOST_VALUES, Agreement, Shape, agreement, common_edges, shape
 from collidium.report._section import Section, paragraph, table
-from collidium.report._style import INK, MUTED, Plot, colour, labelled_axes, make_plot, plain
+from collidium.report._style import INK, MUTED, Axes, Figure, Plot, colour, labelled_axes, make_plot, plain
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -32,26 +30,39 @@ _KINEMATICS = tuple(
 )
 
 
-def inputs_section(dataset: Dataset, schema: FeatureSchema, split: SplitName, max_particles: int) -> Section:
-    """Distribution of every feature and of the jets' kinematics in two splits, with their agreement."""
+def inputs_section(
+    dataset: Dataset, schema: FeatureSchema, split: SplitName, max_particles: int, *, is_training_data: bool
+) -> Section:
+    """Distribution of every feature and of the jets' kinematics in the train split and another, with their agreement.
+
+    Two samples are compared by chi2 only where they are independent: not the train split with itself or with all.
+    """
     train, other = (_sample(dataset, schema, part, max_particles) for part in ("train", split))
+    names = "train" if is_training_data else "train split, not trained on", split
+    is_independent = split in ("val", "test")
     plots, rows = [], []
     for index, feature in enumerate((*schema.particle, *schema.jet, *_KINEMATICS)):
         (train_values, train_owner), (values, owner) = (_values(s, schema, index) for s in (train, other))
         edges = common_edges(train_values, values)
         shapes = shape(train_values, train_owner, train.weight, edges), shape(values, owner, other.weight, edges)
         found = agreement(*shapes)
-        plots.append(_plot(feature, edges, shapes, found, split))
-        figures = f"{found.chi2:.1f} / {found.ndf}", f"{found.p_value:.3f}", f"{found.ks_distance:.4f}"
-        rows.append([feature.name, feature.formula, *figures])
+        plots.append(_plot(feature, edges, shapes, found if is_independent else None, names))
+        chi2 = [f"{found.chi2:.1f} / {found.ndf}", f"{found.p_value:.3f}"] if is_independent else []
+        rows.append([feature.name, feature.formula, *chi2, f"{found.ks_distance:.4f}"])
     text = (
         f"What the model sees, in raw units, clipped as for it: {len(train.weight):,} jets of the train split "
-        f"and {len(other.weight):,} of the {split} split. χ² uses the covariance over jets: particles of one jet "
-        "are correlated; p is the probability of a larger χ² if both splits have one distribution. Among "
-        f"{len(rows)} features the smallest p is expected near {1 / len(rows):.2f}."
+        f"and {len(other.weight):,} of the {split} split."
     )
-    summary = table(["feature", "meaning", "χ² / ndf", "p", "KS distance"], rows)
-    details = f"<details><summary>Agreement of all features</summary>{summary}</details>\n"
+    if not is_training_data:
+        text += " The model was trained on another dataset: both splits are of the evaluated one."
+    if is_independent:
+        text += (
+            " χ² uses the covariance over jets: particles of one jet are correlated; p is the probability of a larger "
+            f"χ² if both splits have one distribution. Among {len(rows)} features the smallest p is expected near "
+            f"{1 / len(rows):.2f}."
+        )
+    header = ["feature", "meaning", *(["χ² / ndf", "p"] if is_independent else []), "KS distance"]
+    details = f"<details><summary>Agreement of all features</summary>{table(header, rows)}</details>\n"
     return Section("Input features", paragraph(text) + details, tuple(plots), layout="small")
 
 
@@ -89,15 +100,25 @@ def _raw(feature: Feature, x: Tensor) -> NDArray[np.float64]:
 
 
 def _plot(
-    feature: Feature, edges: NDArray[np.float64], shapes: tuple[Shape, Shape], found: Agreement, split: str
+    feature: Feature,
+    edges: NDArray[np.float64],
+    shapes: tuple[Shape, Shape],
+    found: Agreement | None,
+    names: tuple[str, str],
 ) -> Plot:
+    """Plot of a feature; without an agreement nothing is said of it."""
+    statement = ""
+    if found is not None:
+        statement = (
+            f"χ²/ndf {found.chi2:.0f}/{found.ndf}, p {found.p_value:.2f}" if found.ndf else "constant or too few jets"
+        )
+
     def draw(figure: Figure) -> None:
         top, bottom = figure.subplots(2, 1, sharex=True, height_ratios=(2.6, 1.0))
-        right = f"χ²/ndf {found.chi2:.0f}/{found.ndf}, p {found.p_value:.2f}" if found.ndf else "constant"
-        labelled_axes(figure, top, right=right)
-        _fractions(top, edges, shapes, split)
+        labelled_axes(figure, top, right=statement)
+        _fractions(top, edges, shapes, names)
         _ratio(bottom, edges, shapes)
-        bottom.set_ylabel(f"{split} / train", loc="center", fontsize=13)
+        bottom.set_ylabel(f"{names[1]} / train", loc="center", fontsize=13)
         unit = "" if feature.unit == "1" else f" [{feature.unit}]"
         bottom.set_xlabel(plain(feature.name) + unit)
         bottom.set_xlim(edges[0], edges[-1])
@@ -110,20 +131,20 @@ def _plot(
     return make_plot(
         f"input-{feature.name}",
         draw,
-        alt=f"{feature.name} in training and {split}, and their ratio; chi2 {found.chi2:.1f} for {found.ndf}",
+        alt=f"{feature.name} in {names[0]} and {names[1]}, and their ratio; {statement or 'not independent'}",
         caption=feature.formula,
         size=(5.6, 4.7),
         margins=(0.155, 0.125, 0.97, 0.935),
     )
 
 
-def _fractions(axes: Axes, edges: NDArray[np.float64], shapes: tuple[Shape, Shape], split: str) -> None:
-    """Training as a filled histogram, the other split as points; logarithmic where bins differ much."""
+def _fractions(axes: Axes, edges: NDArray[np.float64], shapes: tuple[Shape, Shape], names: tuple[str, str]) -> None:
+    """The train split as a filled histogram, the other split as points; logarithmic where bins differ much."""
     train, test = shapes
     centre, half = _bins(edges)
-    axes.stairs(train.fraction, edges, fill=True, color=colour(0), alpha=0.3, label="train")
+    axes.stairs(train.fraction, edges, fill=True, color=colour(0), alpha=0.3, label=names[0])
     axes.stairs(train.fraction, edges, color=colour(0))
-    axes.errorbar(centre, test.fraction, _errors(test), half, fmt="o", ms=3.5, lw=1.0, color=INK, label=split)
+    axes.errorbar(centre, test.fraction, _errors(test), half, fmt="o", ms=3.5, lw=1.0, color=INK, label=names[1])
     seen = train.fraction[train.fraction > 0.0]
     highest = float(max(train.fraction.max(), test.fraction.max()))
     if seen.max() > 200.0 * seen.min():
@@ -136,7 +157,7 @@ def _fractions(axes: Axes, edges: NDArray[np.float64], shapes: tuple[Shape, Shap
 
 
 def _ratio(axes: Axes, edges: NDArray[np.float64], shapes: tuple[Shape, Shape]) -> None:
-    """The other split over training; the band is the error of training."""
+    """The other split over the train split; the band is the error of the latter."""
     train, test = shapes
     centre, half = _bins(edges)
     seen = (train.fraction > 0.0) & (test.fraction > 0.0)

@@ -119,7 +119,8 @@ def cards(figures: Sequence[tuple[str, str]]) -> str:
     Parameters
     ----------
     figures : sequence of (str, str)
-        Name and value; the part of the value after its first blank is the uncertainty.
+        Name and value; the part of the value after its first blank is the uncertainty, but for "above ..." and
+        "not defined".
 
     Returns
     -------
@@ -131,7 +132,7 @@ def cards(figures: Sequence[tuple[str, str]]) -> str:
 
 def _card(name: str, value: str) -> str:
     number, _, error = value.partition(" ")
-    if number == "above":
+    if number in ("above", "not"):
         number, error = value, ""
     detail = f"<i>{html.escape(error)}</i>" if error else ""
     return f"<div class='card'><span>{html.escape(name)}</span><b>{html.escape(number)}</b>{detail}</div>"

@@ -26,9 +26,10 @@ def configuration_section(config: object, routing: str) -> Section:
 
 
 def reproduction_section(artifacts: Sequence[tuple[Path, Manifest]], command: Sequence[str] | None) -> Section:
-    """Commands, hashes, seeds and versions of every artifact behind the report."""
+    """Commands (each once: a chain makes several artifacts), hashes, seeds and versions behind the report."""
     lines = [shlex.join(manifest.command) for _, manifest in artifacts if manifest.command]
     lines += [shlex.join(command)] if command else []
+    lines = list(dict.fromkeys(lines))
     rows = [
         [str(path), manifest.kind, manifest.content_hash[:16], "–" if manifest.seed is None else str(manifest.seed)]
         for path, manifest in artifacts

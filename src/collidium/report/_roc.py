@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from collidium.evaluate import Evaluation, PairEvaluation
 from collidium.report._numbers import rounded, with_interval
 from collidium.report._section import Layout, Section, paragraph, table
-from collidium.report._style import Plot, colour, labelled_axes, line_style, make_plot, plain
+from collidium.report._style import Axes, Figure, Plot, colour, labelled_axes, line_style, make_plot, plain
 
 
 def roc_section(figures: Evaluation) -> Section:

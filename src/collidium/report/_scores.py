@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from collidium.evaluate import Predictions
 from collidium.report._section import Section, paragraph
-from collidium.report._style import MUTED, Plot, colour, labelled_axes, line_style, make_plot, plain
+from collidium.report._style import MUTED, Axes, Figure, Plot, colour, labelled_axes, line_style, make_plot, plain
 
 _EDGES = np.linspace(0.0, 1.0, 41)
 

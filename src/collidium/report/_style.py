@@ -1,4 +1,7 @@
-"""One look for every plot: the style of the LHC experiments, at the size of a web page."""
+"""One look for every plot: the style of the LHC experiments, at the size of a web page.
+
+The one file that imports matplotlib, so that its absence is told in one place.
+"""
 
 from __future__ import annotations
 
@@ -12,12 +15,33 @@ from collidium.artifact import missing_extra
 try:
     import matplotlib as mpl
     import mplhep
-    from cycler import cycler
     from matplotlib.axes import Axes
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
+    from matplotlib.rcsetup import cycler
+    from matplotlib.ticker import MaxNLocator, MultipleLocator
 except ImportError as error:
     raise missing_extra("matplotlib or mplhep", "report") from error
+
+__all__ = [
+    "DPI",
+    "INK",
+    "MUTED",
+    "PALETTE",
+    "STYLE",
+    "Axes",
+    "Figure",
+    "Line2D",
+    "MaxNLocator",
+    "MultipleLocator",
+    "Plot",
+    "colour",
+    "labelled_axes",
+    "line_style",
+    "make_plot",
+    "plain",
+]
 
 PALETTE = (
     "#3f90da", "#bd1f01", "#ffa90e", "#832db6", "#94a4a2", "#e76300", "#a96b59", "#717581", "#b9ac70", "#5fb3b8",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -21,6 +22,8 @@ AVERAGE_NAME = "ema.safetensors"
 OPTIMIZER_NAME = "optimizer.safetensors"
 STATE_NAME = "state.json"
 LATEST_NAME = "latest"
+_STEP = re.compile(r"step_(\d{9,})")
+_UNFINISHED = re.compile(r"\.step_\d{9,}\.unfinished")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,7 +63,21 @@ def checkpoint_path(folder: Path, step: int) -> Path:
 
 def find_checkpoints(folder: Path) -> list[int]:
     """Steps of the checkpoints in a run's folder, ascending."""
-    return sorted(int(item.name.removeprefix("step_")) for item in (folder / CHECKPOINTS).glob("step_*"))
+    found = (_STEP.fullmatch(item.name) for item in (folder / CHECKPOINTS).glob("step_*"))
+    return sorted(int(name[1]) for name in found if name)
+
+
+def remove_unfinished(folder: Path) -> None:
+    """Remove the folders that a kill in the middle of writing a checkpoint left.
+
+    Parameters
+    ----------
+    folder : Path
+        The run's folder.
+    """
+    for item in (folder / CHECKPOINTS).glob(".step_*"):
+        if _UNFINISHED.fullmatch(item.name):
+            shutil.rmtree(item)
 
 
 def write_checkpoint(folder: Path, state: TrainState, learner: Learner, *, label: str) -> None:
@@ -171,7 +188,7 @@ def prune_checkpoints(folder: Path, *, keep: int, is_regular: Callable[[int], bo
 
 def _write_folder(final: Path, state: TrainState, learner: Learner, label: str) -> None:
     """Write all files of a checkpoint under another name, then rename."""
-    building = final.with_name(f".{final.name}.tmp")
+    building = final.with_name(f".{final.name}.unfinished")
     shutil.rmtree(building, ignore_errors=True)
     building.mkdir(parents=True)
     try:

@@ -5,16 +5,20 @@ from __future__ import annotations
 import dataclasses
 import json
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from collidium.artifact import InputError, atomic_write, json_dumps
-from collidium.cloud import BatchPlan, Column, Dataset
+from collidium.cloud import BatchPlan, Column, Dataset, Feature, FeatureSchema
 
 DATA_NAME = "data.json"
+_CLIP_JETS = 10_000
+_BATCH_JETS = 1000
+_MUCH_CLIPPED = 0.01
 _LOGGER = logging.getLogger(__name__)
 
 
@@ -32,6 +36,9 @@ class DataRecord:
         Jets in the splits.
     truncated_particles, truncated_pt : float, 1
         Fractions of particles, and of summed pT, of the training split that ``max_particles`` cut away.
+    clipped : dict of str to float, 1
+        Fraction of the values of each feature that its clip changed, in the first 10 000 jets of the training split;
+        empty in runs made before it was counted.
     """
 
     columns: dict[str, Column]
@@ -40,6 +47,7 @@ class DataRecord:
     num_val: int
     truncated_particles: float
     truncated_pt: float
+    clipped: dict[str, float] = field(default_factory=dict)
 
     def write(self, path: Path) -> None:
         """Write the record as JSON."""
@@ -85,7 +93,8 @@ def describe_data(train: BatchPlan, val: BatchPlan) -> DataRecord:
     Returns
     -------
     DataRecord
-        With the truncated fractions, which are logged as a warning where they are not zero.
+        With the truncated fractions, which are logged as a warning where they are not zero, and the clipped ones, which
+        are where they are above 1 %.
     """
     particles, pt = train.truncated()
     if particles > 0:
@@ -96,6 +105,10 @@ def describe_data(train: BatchPlan, val: BatchPlan) -> DataRecord:
             100 * particles,
             100 * pt,
         )
+    clipped = clipped_fractions(train)
+    for name, fraction in clipped.items():
+        if fraction > _MUCH_CLIPPED:
+            _LOGGER.warning("%s: the clip changes %.3g %% of feature %s", train.dataset.path, 100 * fraction, name)
     return DataRecord(
         columns=train.dataset.columns,
         classes=train.dataset.classes,
@@ -103,7 +116,43 @@ def describe_data(train: BatchPlan, val: BatchPlan) -> DataRecord:
         num_val=val.num_jets,
         truncated_particles=particles,
         truncated_pt=pt,
+        clipped=clipped,
     )
+
+
+def clipped_fractions(plan: BatchPlan) -> dict[str, float]:
+    """Count the values that lie outside the clip of their feature.
+
+    Parameters
+    ----------
+    plan : BatchPlan
+        The data and the features; the first 10 000 jets are looked at.
+
+    Returns
+    -------
+    dict of str to float, 1
+        Fraction of values changed by the clip, by feature, particle features first.
+    """
+    features = (*plan.schema.particle, *plan.schema.jet)
+    plain = dataclasses.replace(
+        plan,
+        schema=FeatureSchema(*(tuple(map(_unchanged, part)) for part in (plan.schema.particle, plan.schema.jet))),
+        batch_size=min(_BATCH_JETS, plan.num_jets),
+        is_shuffled=False,
+        has_partial_batch=True,
+    )
+    clipped, totals = np.zeros(len(features)), np.zeros(len(features))
+    for batch in islice(plain.epoch(), _CLIP_JETS // _BATCH_JETS):
+        columns = (*batch.x.unbind(1), *batch.g.unbind(1))
+        clipped += [int(feature.is_clipped(raw).sum()) for feature, raw in zip(features, columns, strict=True)]
+        totals += [len(raw) for raw in columns]
+    fractions = (clipped / np.maximum(totals, 1)).tolist()
+    return {feature.name: fraction for feature, fraction in zip(features, fractions, strict=True)}
+
+
+def _unchanged(feature: Feature) -> Feature:
+    """The feature whose transform gives back the raw value."""
+    return dataclasses.replace(feature, shift=0.0, scale=1.0, low=None, high=None)
 
 
 def class_totals(dataset: Dataset) -> NDArray[np.float64]:

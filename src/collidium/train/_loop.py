@@ -18,7 +18,13 @@ from collidium.artifact import InputError, Progress, SilentProgress, atomic_writ
 from collidium.cloud import Cloud, Dataset
 from collidium.optim import NonFiniteGradientError
 from collidium.train._average import update_average
-from collidium.train._checkpoint import find_checkpoints, prune_checkpoints, read_checkpoint, write_checkpoint
+from collidium.train._checkpoint import (
+    find_checkpoints,
+    prune_checkpoints,
+    read_checkpoint,
+    remove_unfinished,
+    write_checkpoint,
+)
 from collidium.train._config import RunConfig
 from collidium.train._data import DATA_NAME, describe_data
 from collidium.train._device import step_randomness
@@ -129,6 +135,7 @@ class _Training:
 
     def _resume(self) -> None:
         """Take up the latest checkpoint and forget what was written after it."""
+        remove_unfinished(self.folder)
         steps = find_checkpoints(self.folder)
         if steps:
             self.state = read_checkpoint(self.folder, steps[-1], self.job.learner)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from collidium.artifact import InputError, Manifest, read_manifest
-from collidium.cloud import FEATURES, Column, Dataset, FeatureSchema
+from collidium.cloud import FEATURE_SETS, FEATURES, Column, Dataset, FeatureSchema
 from collidium.models import JetModel
 from collidium.train._checkpoint import AVERAGE_NAME, MODEL_NAME, checkpoint_path, find_checkpoints, load_weights
 from collidium.train._config import RunConfig, read_config
@@ -146,7 +146,7 @@ class Run:
         Parameters
         ----------
         dataset : Dataset
-            The data.
+            The data. Recorded data have no classes, and only their columns are compared.
 
         Raises
         ------
@@ -154,9 +154,9 @@ class Run:
             Naming the columns that are missing or in another unit, or the classes that differ.
         """
         self.schema.check(dataset.columns, str(dataset.path))
-        if dataset.classes != self.classes:
+        if dataset.classes and dataset.classes != self.classes:
             raise InputError(
-                f"{dataset.path}: the classes are {', '.join(dataset.classes) or 'none'}; "
+                f"{dataset.path}: the classes are {', '.join(dataset.classes)}; "
                 f"the model of {self.path} was trained for {', '.join(self.classes)}"
             )
 
@@ -180,8 +180,10 @@ def _read_schema(path: Path) -> FeatureSchema:
         raise InputError(f"{path}: {error}") from error
     except (OSError, ValueError) as error:
         raise InputError(f"{path}: cannot be read ({error})") from error
-    for feature in schema.particle:
-        known = FEATURES[feature.name][0]
+    known_features = {name: feature for name, (feature, _) in FEATURES.items()}
+    known_features |= {feature.name: feature for entry in FEATURE_SETS.values() for feature in entry.jet}
+    for feature in (*schema.particle, *schema.jet):
+        known = known_features[feature.name]
         for name in ("unit", "formula", "columns"):
             if getattr(feature, name) != getattr(known, name):
                 raise InputError(

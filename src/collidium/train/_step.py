@@ -13,7 +13,7 @@ from collidium.objectives import cross_entropy
 
 @dataclass(frozen=True, kw_only=True)
 class StepFigures:
-    """What a step tells, still on the device: nothing waits for the GPU.
+    """What a step tells, still on the device: reading a figure waits for the step, so that is left to the caller.
 
     Attributes
     ----------

@@ -38,8 +38,8 @@ def validate(
     -------
     dict or None
         ``val_loss``, the weighted mean as :func:`collidium.objectives.cross_entropy` defines it, and ``val_accuracy``,
-        the weighted share of labelled jets given their own class; None if stopped. Neither depends on how the jets are
-        batched.
+        the weighted share of labelled jets given their own class; None if stopped. How the jets are batched
+        changes both by rounding only.
     """
     was_training = model.training
     model.eval()
