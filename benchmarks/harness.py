@@ -22,6 +22,7 @@ ROOT = Path(__file__).parents[1]
 RESULTS = Path(__file__).parent / "results"
 DATA = ROOT / "data"
 PEERS = Path(__file__).parent / "peers"
+WEAVER = ["torch==2.13.0", "weaver-core==0.5.3"]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,7 +13,7 @@ from pathlib import Path
 from collidium.artifact import building
 from collidium.cloud import SPLITS, BatchPlan, Dataset, DatasetWriter, event_ids, feature_set
 from collidium.io import write_jetclass
-from harness import DATA, PEERS, Row, dataset, peer_python, publish, run_json
+from harness import DATA, PEERS, WEAVER, Row, dataset, peer_python, publish, run_json
 
 BATCH = 512
 NUM_JETS = 20_000
@@ -65,7 +65,7 @@ def main() -> None:
         for split in SPLITS:
             write_jetclass(Dataset.open(path), partial / f"{split}.root", split=split)
         partial.rename(root)
-    weaver = peer_python("weaver", ["torch==2.13.0", "weaver-core==0.5.3"])
+    weaver = peer_python("weaver", WEAVER)
     labels = ",".join(f"label_{name}" for name in classes)
     peer = max(
         run_json(weaver, PEERS / "weaver_loading.py", root, labels, str(workers))["jets_per_second"]

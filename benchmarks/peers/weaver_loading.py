@@ -71,7 +71,7 @@ def main() -> None:
     config = Path(tempfile.mkdtemp()) / "jetclass.yaml"
     config.write_text(json.dumps(data_config(labels)))
     data = SimpleIterDataset(
-        {"_": files}, str(config), for_training=True, load_range_and_fraction=((0, 1), 1), fetch_step=0.1
+        {"_": files}, str(config), for_training=True, load_range_and_fraction=((0, 1), 1, 1), fetch_step=1
     )
     workers = int(sys.argv[3])
     loader = torch.utils.data.DataLoader(
