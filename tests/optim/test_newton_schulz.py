@@ -1,12 +1,13 @@
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import product
 
 import pytest
 import torch
 from torch import Tensor
 
-from collidium.optim import COEFFICIENTS, exact_polar, gram_newton_schulz, newton_schulz
+from collidium.optim import COEFFICIENTS, Muon, exact_polar, gram_newton_schulz, newton_schulz, orthogonalize
 from collidium.optim._coefficients import schedule
 from collidium.optim._newton_schulz import iterate
 
@@ -91,6 +92,35 @@ def test_bfloat16_keeps_the_direction(power: float) -> None:
     for function in (newton_schulz, gram_newton_schulz):
         rounded = function(x, dtype=torch.bfloat16)
         assert torch.cosine_similarity(rounded.flatten(), exact.flatten(), dim=0) > 0.998
+
+
+@pytest.mark.parametrize("coefficients", sorted(set(COEFFICIENTS) - {"cans"}))
+@pytest.mark.parametrize("function", [newton_schulz, gram_newton_schulz])
+def test_bfloat16_stays_bounded_when_a_few_directions_dominate(function: Map, coefficients: str) -> None:
+    # Regression: the Gram form with its first restart after two steps gave norms of 1000 and more.
+    matrices = [with_spectrum(spectrum, 256) for spectrum in dominated_spectra()]
+    bound = max(torch.linalg.matrix_norm(newton_schulz(x, coefficients), 2).item() for x in matrices)
+    for x in matrices:
+        direction = function(x.float(), coefficients, dtype=torch.bfloat16)
+        assert torch.linalg.matrix_norm(direction, 2) < 1.15 * bound
+
+
+def test_schedule_that_rounding_drives_out_of_its_interval_is_refused_in_half_precision() -> None:
+    x = with_spectrum(torch.linspace(0.01, 1.0, 64, dtype=torch.float64), 256).float()
+    with pytest.raises(ValueError, match=r"'cans' does not stay bounded in torch\.bfloat16"):
+        newton_schulz(x, "cans", dtype=torch.bfloat16)
+    (direction,) = orthogonalize([x], "cans")
+    assert direction.dtype == torch.float32
+    assert torch.linalg.matrix_norm(direction, 2) < 1.15
+    with pytest.raises(ValueError, match="cans"):
+        Muon([torch.nn.Parameter(x)], direction="cans", precision="bfloat16")
+
+
+def dominated_spectra() -> Iterator[torch.Tensor]:
+    for number, rest in product((1, 2, 5), (0.3, 0.1, 0.03, 0.01, 0.001)):
+        spectrum = torch.linspace(0.0, rest / 8, 64, dtype=torch.float64)
+        spectrum[:number] = 1.0
+        yield spectrum
 
 
 @pytest.mark.parametrize("shape", [(64, 256), (32, 128), (48, 48)])

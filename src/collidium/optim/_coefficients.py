@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal
 
+import torch
+
 from collidium.optim._names import unknown_name
 
 Triple = tuple[float, float, float]
@@ -27,6 +29,8 @@ class CoefficientSet:
     safety : float
         The Frobenius norm is multiplied by this before dividing, so that rounding keeps every singular value inside
         the interval for which the polynomial was designed.
+    is_half_safe : bool
+        Whether it stays bounded in half precision, whatever the singular values.
     reference : str
         Where the numbers come from.
     """
@@ -35,6 +39,7 @@ class CoefficientSet:
     steps: int
     continuation: Literal["repeat_last", "cycle", "none"]
     safety: float = 1.0
+    is_half_safe: bool = True
     reference: str
 
 
@@ -97,6 +102,7 @@ COEFFICIENTS: Mapping[str, CoefficientSet] = MappingProxyType(
             ),
             steps=5,
             continuation="repeat_last",
+            is_half_safe=False,
             reference="E. Grishina et al., CANS, arXiv:2506.10935",
         ),
         "deepseek_v4": CoefficientSet(
@@ -166,3 +172,9 @@ def schedule(name: str, steps: int | None = None) -> tuple[Triple, ...]:
     if chosen.continuation == "cycle":
         return tuple(chosen.triples[i % known] for i in range(count))
     return tuple(chosen.triples[min(i, known - 1)] for i in range(count))
+
+
+def check_precision(name: str, dtype: torch.dtype) -> None:
+    """Raise ValueError if a named schedule does not stay bounded in this precision."""
+    if dtype.itemsize < torch.float32.itemsize and not COEFFICIENTS[name].is_half_safe:
+        raise ValueError(f"coefficient set {name!r} does not stay bounded in {dtype}; float32 or float64 is needed")

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
+from typing import Literal, TypedDict
 
 import torch
 from torch import Tensor
 
-from collidium.optim._coefficients import COEFFICIENTS, schedule
+from collidium.optim._coefficients import COEFFICIENTS, check_precision, schedule
 from collidium.optim._exact_polar import exact_polar
 from collidium.optim._names import unknown_name
 from collidium.optim._newton_schulz import iterate, iterate_gram, normalize_into
@@ -23,6 +24,31 @@ PRECISIONS: dict[str, torch.dtype | None] = {
     "float64": torch.float64,
 }
 FORMS = ("auto", "standard", "gram")
+
+
+class DirectionOptions(TypedDict, total=False):
+    """Options of the polar direction map, with the meaning they have in `Muon`.
+
+    Parameters
+    ----------
+    direction : str
+        ``"exact"`` or a key of ``COEFFICIENTS``.
+    steps : int, optional
+        Newton-Schulz steps; the published number if not given.
+    precision : {"auto", "bfloat16", "float32", "float64"}
+        Precision of the iteration.
+    form : {"auto", "standard", "gram"}
+        Form of the iteration.
+    eps : float
+        Smallest Frobenius norm that is scaled to one.
+    """
+
+    direction: str
+    steps: int | None
+    precision: Literal["auto", "bfloat16", "float32", "float64"]
+    form: Literal["auto", "standard", "gram"]
+    eps: float
+
 
 # The cost table, from measurements with one thread on a CPU with AMX. A bfloat16 product has a fixed start-up cost
 # there, so float32 wins for products r^2 k below 2^19; the Gram form is level at k = 2 r and wins from k = 3 r on in
@@ -48,6 +74,7 @@ def choose_plan(
     device: torch.device,
     precision: str = "auto",
     form: str = "auto",
+    allows_half: bool = True,
 ) -> Plan:
     """Form and precision for matrices whose short side is ``rows``.
 
@@ -63,6 +90,8 @@ def choose_plan(
         ``"auto"`` looks up the cost table.
     form : {"auto", "standard", "gram"}
         ``"auto"`` looks up the cost table.
+    allows_half : bool
+        Whether the coefficient set stays bounded in half precision.
 
     Returns
     -------
@@ -78,7 +107,8 @@ def choose_plan(
     work = PRECISIONS[precision]
     if work is None:
         is_small = rows * rows * columns < FLOAT32_BELOW.get(device.type, 0)
-        lowered = torch.float32 if is_small or not has_fast_bfloat16(device.type) else torch.bfloat16
+        is_lowered = allows_half and not is_small and has_fast_bfloat16(device.type)
+        lowered = torch.bfloat16 if is_lowered else torch.float32
         work = torch.float64 if dtype == torch.float64 else lowered
     if form == "auto":
         form = "gram" if columns >= GRAM_FROM_ASPECT * rows else "standard"
@@ -143,8 +173,17 @@ def orthogonalize(
     for indices in batches.values():
         first = wide[indices[0]]
         rows, columns = first.shape[-2:]
-        plan = choose_plan(rows, columns, dtype=first.dtype, device=first.device, precision=precision, form=form)
+        plan = choose_plan(
+            rows,
+            columns,
+            dtype=first.dtype,
+            device=first.device,
+            precision=precision,
+            form=form,
+            allows_half=COEFFICIENTS[direction].is_half_safe,
+        )
         counts = [wide[index].shape[:-2].numel() for index in indices]
+        check_precision(direction, plan.dtype)
         x = torch.empty(sum(counts), rows, columns, dtype=plan.dtype, device=first.device)
         for index, part in zip(indices, torch.split(x, counts), strict=True):
             normalize_into(part.view(wide[index].shape), wide[index], safety, eps)
@@ -169,6 +208,7 @@ def _check(options: Options) -> None:
         require(options, "precision", options["precision"] != "bfloat16", "float32 or float64 for the exact map")
     else:
         schedule(options["direction"], options["steps"])
+        check_precision(options["direction"], PRECISIONS[options["precision"]] or torch.float64)
 
 
 def _advance(matrices: list[MatrixStep], options: Options) -> None:

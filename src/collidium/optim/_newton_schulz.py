@@ -8,10 +8,12 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
-from collidium.optim._coefficients import COEFFICIENTS, Triple, schedule
+from collidium.optim._coefficients import COEFFICIENTS, Triple, check_precision, schedule
 
-FIRST_RESTART = 2
-RESTART_EVERY = 3
+# Steps after which X and its Gram matrix are rebuilt: the first time, and from there on. In half precision the Gram
+# matrix must not be carried over the first step, whose large coefficients nearly cancel: rounding then leaves
+# eigenvalues outside the range of the polynomials, and a few dominant directions make the iteration explode.
+RESTARTS = {"half": (1, 2), "full": (2, 3)}
 
 
 def newton_schulz(
@@ -89,8 +91,8 @@ def gram_newton_schulz(
     Notes
     -----
     With ``p(G) = a I + b G + c G G`` the iteration is ``Q <- p(G) Q``, ``G <- p(G) G p(G)``, and ``X <- Q X`` at the
-    end. Rounding of ``G`` is amplified by the slopes, so ``X`` and ``G`` are rebuilt after the first two steps and
-    every three steps from there on.
+    end. Rounding of ``G`` is amplified by the slopes, so ``X`` and ``G`` are rebuilt on the way: after the first two
+    steps and every three from there on, in half precision after the first step and every two from there on.
 
     Examples
     --------
@@ -150,7 +152,8 @@ def iterate_gram(x: Tensor, triples: Sequence[Triple]) -> Tensor:
     -------
     Tensor, (B, r, k), 1
     """
-    cuts = [0, *range(FIRST_RESTART, len(triples), RESTART_EVERY), len(triples)]
+    first, every = RESTARTS["half" if x.dtype.itemsize < 4 else "full"]
+    cuts = [0, *range(first, len(triples), every), len(triples)]
     for start, stop in pairwise(cuts):
         x = torch.bmm(_accumulated_polynomial(torch.bmm(x, x.mT), triples[start:stop]), x)
     return x
@@ -182,6 +185,7 @@ def _on_wide_form(
     iteration: Callable[[Tensor, Sequence[Triple]], Tensor],
 ) -> Tensor:
     triples = schedule(coefficients, steps)
+    check_precision(coefficients, dtype)
     wide = matrix.mT if matrix.shape[-2] > matrix.shape[-1] else matrix
     if matrix.numel() == 0:
         return torch.zeros_like(matrix)

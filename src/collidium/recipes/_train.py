@@ -5,8 +5,7 @@ from __future__ import annotations
 from collidium.models import JETFORMER_SIZES, DeepSetsConfig, JetFormerConfig, MLPConfig, ParticleTransformerConfig
 from collidium.train import RunConfig, TrainConfig
 
-# Muon leaves the Particle Transformer's initial weights for a saturated state within a few steps; see docs/log.md.
-_PART = TrainConfig(epochs=20, batch_size=512, optimizer="adamw", lr=1e-3)
+_PART = TrainConfig(epochs=20, batch_size=512, lr=1e-3)
 
 
 def mlp() -> RunConfig:
