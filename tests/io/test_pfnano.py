@@ -73,6 +73,15 @@ def test_links_units_and_flavours(tmp_path, write_root, caplog) -> None:
     np.testing.assert_allclose(np.hypot(jets.particles["part_px"], jets.particles["part_py"])[:2], [30, 10], rtol=1e-6)
 
 
+def test_jets_of_one_event_share_a_split(tmp_path, write_root) -> None:
+    events = two_events() | {"JetPFCands_jetIdx": [np.array([0, 1, -1], np.int32), np.array([0, 0, 0], np.int32)]}
+    path = write_root(tmp_path / "nano.root", "Events", **events)
+    numbers = Jets.concat(list(READ(path, None, 1))).scalars["event_id"]
+    assert len(set(numbers.tolist())) == 3
+    assert len(set((numbers[:2] >> np.uint64(6)).tolist())) == 1
+    assert numbers[0] >> np.uint64(6) != numbers[2] >> np.uint64(6)
+
+
 def test_numbers_do_not_depend_on_steps(tmp_path, write_root) -> None:
     path = write_root(tmp_path / "nano.root", "Events", **two_events())
     numbers = [Jets.concat(list(READ(path, None, step))).scalars["event_id"] for step in (1, 2)]

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from collidium.artifact import InputError, unknown
-from collidium.cloud import Jets
+from collidium.cloud import Jets, jet_ids
 from collidium.io._kinematics import momenta
 from collidium.io._root import Block, Tree, open_tree, summary_of
 from collidium.io._source import container_of
@@ -63,6 +63,27 @@ def weights(block: Block, owner: NDArray[np.int64]) -> NDArray[Any]:
     if "genWeight" not in block.arrays:
         return np.ones(len(owner))
     return np.asarray(block.scalar("genWeight")[owner])
+
+
+def jet_numbers(stream: int, block: Block, owner: NDArray[np.int64]) -> NDArray[np.uint64]:
+    """Number jets so that those of one event share a split.
+
+    Parameters
+    ----------
+    stream : int
+        Identity of the file and collection.
+    block : Block
+        Events.
+    owner : ndarray of int64, (N,)
+        Event of each jet in the block, ascending.
+
+    Returns
+    -------
+    ndarray of uint64, (N,)
+        As :func:`collidium.cloud.jet_ids`.
+    """
+    member = np.arange(len(owner)) - np.searchsorted(owner, owner)
+    return jet_ids(stream, block.start + owner, member)
 
 
 def flavour_labels(hadron: NDArray[np.integer], parton: NDArray[np.integer]) -> NDArray[np.int64]:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from collidium.cloud import Jets, event_ids
+from collidium.cloud import Jets
 from collidium.io._kinematics import momenta, offsets_of
 from collidium.io._nanoaod import (
     FLAVOURS,
@@ -19,6 +19,7 @@ from collidium.io._nanoaod import (
     events_of,
     flavour_labels,
     has_event_branch,
+    jet_numbers,
     linked,
     owners,
     raw_jets,
@@ -115,7 +116,7 @@ def read_pfnano(path: Path, collection: str | None, step: int) -> Iterator[Jets]
     with events_of(path) as tree:
         tree.require(chosen.needed)
         for block in tree.blocks((*chosen.needed, *_optional(tree, chosen)), step):
-            jets = _jets(block, chosen, stream, seen)
+            jets = _jets(block, chosen, stream)
             kept = without_empty(jets)
             seen, dropped = seen + len(jets), dropped + len(jets) - len(kept)
             yield checked_jets(
@@ -137,7 +138,7 @@ def _optional(tree: Tree, chosen: JetCollection) -> list[str]:
     return sorted(names & set(tree.branches))
 
 
-def _jets(block: Block, chosen: JetCollection, stream: int, seen: int) -> Jets:
+def _jets(block: Block, chosen: JetCollection, stream: int) -> Jets:
     """All jets of a block, those without candidates too."""
     jet_offsets = block.offsets(f"{chosen.jet}_pt")
     rows, offsets = _candidate_rows(block, chosen, jet_offsets)
@@ -147,7 +148,7 @@ def _jets(block: Block, chosen: JetCollection, stream: int, seen: int) -> Jets:
         **{column: block.flat(branch) for column, branch in chosen.extras.items() if branch in block.arrays},
         "label": label,
         "weight": weights(block, owners(jet_offsets)),
-        "event_id": event_ids(stream, int(jet_offsets[-1]), start=seen),
+        "event_id": jet_numbers(stream, block, owners(jet_offsets)),
     }
     return Jets(offsets, _particles(block, chosen, rows), scalars, classes)
 

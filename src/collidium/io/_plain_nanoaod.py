@@ -9,10 +9,18 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from collidium.cloud import Jets, event_ids
+from collidium.cloud import Jets
 from collidium.io._event_cloud import EVENT_BRANCHES, EVENT_OPTIONAL, event_clouds
 from collidium.io._jet_composition import COMPOSITION_BRANCHES, COMPOSITION_OPTIONAL, jet_compositions
-from collidium.io._nanoaod import chosen_collection, events_of, has_event_branch, report_dropped, weights, without_empty
+from collidium.io._nanoaod import (
+    chosen_collection,
+    events_of,
+    has_event_branch,
+    jet_numbers,
+    report_dropped,
+    weights,
+    without_empty,
+)
 from collidium.io._pfnano import recognise_pfnano
 from collidium.io._root import Block
 from collidium.io._source import checked_jets, stream_of
@@ -92,7 +100,7 @@ def read_nanoaod(path: Path, collection: str | None, step: int) -> Iterator[Jets
         tree.require(view.needed)
         for block in tree.blocks((*view.needed, *(set(view.optional) & set(tree.branches))), step):
             jets, event = view.build(block)
-            scalars = {"weight": weights(block, event), "event_id": event_ids(stream, len(jets), start=seen)}
+            scalars = {"weight": weights(block, event), "event_id": jet_numbers(stream, block, event)}
             kept = without_empty(Jets(jets.offsets, jets.particles, {**jets.scalars, **scalars}, jets.classes))
             seen, dropped = seen + len(jets), dropped + len(jets) - len(kept)
             yield checked_jets(

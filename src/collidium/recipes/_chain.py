@@ -30,6 +30,6 @@ def quickstart() -> ChainConfig:
     """Top against QCD on two cores in a few minutes."""
     run = _train.jetformer_small()
     return ChainConfig(
-        generate=dataclasses.replace(_generate.top_vs_qcd(), num_jets=20_000),
-        run=dataclasses.replace(run, train=dataclasses.replace(run.train, epochs=10)),
+        generate=dataclasses.replace(_generate.top_vs_qcd(), num_jets=24_000),
+        run=dataclasses.replace(run, train=dataclasses.replace(run.train, epochs=6)),
     )
