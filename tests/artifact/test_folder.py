@@ -114,6 +114,19 @@ def test_partial_of_another_configuration_is_refused(tmp_path: Path) -> None:
         pass
 
 
+def test_partial_of_other_package_versions_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    versions = {"collidium": "0.1.0", "torch": "2.13.0"}
+    monkeypatch.setattr("collidium.artifact._folder.installed_versions", lambda: versions)
+    with pytest.raises(KeyboardInterrupt), building(tmp_path / "a", kind="data", config={}, resumable=True):
+        raise KeyboardInterrupt
+    versions["torch"] = "2.14.0"
+    with (
+        pytest.raises(InputError, match=r"left by a job with torch 2\.13\.0 instead of 2\.14\.0; remove it"),
+        building(tmp_path / "a", kind="data", config={}, resumable=True),
+    ):
+        pass
+
+
 def test_damaged_manifest_is_named(tmp_path: Path) -> None:
     _build(tmp_path / "a")
     (tmp_path / "a" / "manifest.json").write_text("{")

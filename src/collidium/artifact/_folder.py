@@ -5,11 +5,13 @@ from __future__ import annotations
 import dataclasses
 import fcntl
 import hashlib
+import json
 import shutil
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from collidium.artifact._atomic import atomic_write
 from collidium.artifact._errors import InputError
@@ -49,7 +51,7 @@ def building(
         The command that makes the artifact again.
     resumable : bool
         Keep the partial folder when the block fails, and hand it out again to the next call with the same kind,
-        configuration and inputs.
+        configuration, inputs and package versions.
     untracked : sequence of str
         Names of files whose bytes vary from run to run (timings); left out of the content hash.
 
@@ -61,7 +63,7 @@ def building(
     Raises
     ------
     InputError
-        If ``path`` exists, or a partial folder of another configuration is in the way.
+        If ``path`` exists, or a partial folder of another configuration or of other package versions is in the way.
 
     Examples
     --------
@@ -76,7 +78,8 @@ def building(
         raise InputError(f"{path}: output exists already; choose another name or remove it")
     started = time.monotonic()
     recorded = {str(item): _input_hash(item) for item in inputs}
-    plan = json_dumps({"kind": kind, "config": config_hash(config), "inputs": sorted(recorded.values())})
+    packages = installed_versions()
+    plan = {"kind": kind, "config": config_hash(config), "inputs": sorted(recorded.values()), "packages": packages}
     with _held(path) as partial:
         _claim(partial, plan, resumable=resumable)
         try:
@@ -87,7 +90,7 @@ def building(
                 schema_version=SCHEMA_VERSION,
                 config=to_plain(config),
                 inputs=recorded,
-                packages=installed_versions(),
+                packages=packages,
                 seed=seed,
                 seconds=round(time.monotonic() - started, 3),
                 command=list(command) if command is not None else None,
@@ -122,12 +125,11 @@ def _held(path: Path) -> Iterator[Path]:
             lock.unlink(missing_ok=True)
 
 
-def _claim(partial: Path, plan: str, *, resumable: bool) -> None:
+def _claim(partial: Path, plan: dict[str, Any], *, resumable: bool) -> None:
     """Make the partial folder, or take up the one that an interrupted call left."""
     if partial.exists():
-        written = partial / _PLAN_NAME
-        if not written.is_file() or written.read_text(encoding="utf-8") != plan:
-            raise InputError(f"{partial}: left by a job of another configuration; remove it or choose another name")
+        if difference := _difference(partial / _PLAN_NAME, plan):
+            raise InputError(f"{partial}: left by a job {difference}; remove it or choose another name")
         if resumable:
             for leftover in partial.rglob(".*.tmp"):
                 leftover.unlink()
@@ -136,10 +138,28 @@ def _claim(partial: Path, plan: str, *, resumable: bool) -> None:
     partial.mkdir()
     try:
         with atomic_write(partial / _PLAN_NAME, "w") as stream:
-            stream.write(plan)
+            stream.write(json_dumps(plan))
     except BaseException:
         shutil.rmtree(partial, ignore_errors=True)
         raise
+
+
+def _difference(written: Path, plan: dict[str, Any]) -> str | None:
+    """How the job that left a plan differs from this one, in words; None if it does not."""
+    try:
+        left = json.loads(written.read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):
+        return "of another configuration"
+    if left == plan:
+        return None
+    if {**left, "packages": None} != {**plan, "packages": None}:
+        return "of another configuration"
+    before, now = left["packages"], plan["packages"]
+    return "with " + ", ".join(
+        f"{name} {before.get(name, 'absent')} instead of {now.get(name, 'absent')}"
+        for name in sorted(before.keys() | now.keys())
+        if before.get(name) != now.get(name)
+    )
 
 
 def _input_hash(item: Path) -> str:
