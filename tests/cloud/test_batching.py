@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import pytest
 import torch
 
 from collidium.artifact import InputError
-from collidium.cloud import BatchPlan, Cloud, Dataset, Jets, batches, feature_set
+from collidium.cloud import BatchPlan, Cloud, Dataset, Jets, batches, feature_set, make_cloud
 
 
 def _plan(path: Path, **options: object) -> BatchPlan:
@@ -54,6 +55,68 @@ def test_start_passes_over_whole_batches(dataset_path: Path, window_jets: int, i
         for ours, theirs in zip(rest, whole[start:], strict=True):
             assert torch.equal(ours.x, theirs.x)
             assert torch.equal(ours.event_id, theirs.event_id)
+
+
+def _naive_order(dataset: Dataset, plan: BatchPlan, seed: int, epoch: int) -> list[list[int]]:
+    """Event numbers of each batch, by the rule in words: shuffle shards, fill windows, shuffle each, cut, sort."""
+    shards = []
+    for index in range(dataset.num_shards):
+        jets = dataset.read_shard(index).take(dataset.rows(index, plan.split))
+        lengths = np.minimum(jets.lengths, plan.max_particles)
+        shards.append(list(zip(jets.scalars["event_id"].view(np.int64).tolist(), lengths.tolist(), strict=True)))
+    windows: dict[int, list[tuple[int, int]]] = {}
+    filled = 0
+    for index in np.random.default_rng([seed, epoch, 0]).permutation(len(shards)):
+        filled += len(shards[index])
+        windows.setdefault((filled - 1) // plan.window_jets, []).extend(shards[index])
+    jets_in_order = [
+        window[i]
+        for number, window in enumerate(windows.values())
+        for i in np.random.default_rng([seed, epoch, 1, number]).permutation(len(window))
+    ]
+    cuts = range(0, len(jets_in_order), plan.batch_size)
+    return [
+        [number for number, _ in sorted(jets_in_order[cut : cut + plan.batch_size], key=lambda jet: jet[1])]
+        for cut in cuts
+    ]
+
+
+@pytest.mark.parametrize(("window_jets", "batch_size"), [(1, 32), (150, 32), (150, 300), (10_000, 32)])
+def test_batches_are_those_of_the_rule_in_words(dataset_path: Path, window_jets: int, batch_size: int) -> None:
+    plan = _plan(dataset_path, window_jets=window_jets, batch_size=batch_size, max_particles=25, has_partial_batch=True)
+    jets = Dataset.open(dataset_path).read_split("train")
+    place = {number: i for i, number in enumerate(jets.scalars["event_id"].view(np.int64).tolist())}
+    clouds = list(plan.epoch(seed=4, epoch=2))
+    assert [cloud.event_id.tolist() for cloud in clouds] == _naive_order(plan.dataset, plan, 4, 2)
+    for cloud in clouds:
+        rows = [place[number] for number in cloud.event_id.tolist()]
+        alone = make_cloud(jets.take(rows, max_particles=25), plan.schema)
+        assert torch.allclose(cloud.x, alone.x, rtol=0, atol=2e-6)
+        for name in ("p4", "offsets", "g", "y", "w"):
+            assert torch.equal(getattr(cloud, name), getattr(alone, name))
+
+
+def test_jet_features_of_a_batch_are_those_of_its_jets(dataset_path: Path) -> None:
+    plan = _plan(dataset_path, schema=feature_set("jet16"))
+    jets = plan.dataset.read_split("train")
+    place = {number: i for i, number in enumerate(jets.scalars["event_id"].view(np.int64).tolist())}
+    cloud = next(plan.epoch())
+    assert (cloud.x.shape[1], cloud.g.shape) == (0, (32, 16))
+    rows = [place[number] for number in cloud.event_id.tolist()]
+    assert torch.equal(cloud.g, make_cloud(jets.take(rows), plan.schema).g)
+
+
+def test_a_damaged_shard_is_met_at_its_place_and_no_thread_is_left(dataset_path: Path) -> None:
+    plan = _plan(dataset_path, window_jets=1, is_shuffled=False)
+    before = threading.active_count()
+    clouds = plan.epoch()
+    next(clouds)
+    shard = dataset_path / "part-00002.arrow"
+    shard.write_bytes(shard.read_bytes()[:1000])
+    with pytest.raises(InputError, match=r"part-00002.arrow: damaged or truncated"):
+        for _ in clouds:
+            pass
+    assert threading.active_count() == before
 
 
 def test_jets_of_a_batch_are_ordered_by_length(dataset_path: Path) -> None:

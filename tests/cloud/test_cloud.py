@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 
 import torch
@@ -51,3 +52,12 @@ def test_shorter_padding_drops_the_last_particles(make_jets: Callable[..., Jets]
     short = cloud.padded(5)
     assert torch.equal(short.mask.sum(1), cloud.lengths.clamp(max=5))
     assert torch.equal(short.x[3], cloud.padded().x[3, :5])
+
+
+def test_joined_clouds_are_the_cloud_of_all_jets(make_jets: Callable[..., Jets]) -> None:
+    cloud = make_cloud(make_jets(30), feature_set("full"))
+    order = torch.randperm(30, generator=torch.Generator().manual_seed(0))
+    parts = [cloud.take(order[start:stop]) for start, stop in ((0, 7), (7, 7), (7, 30))]
+    joined, whole = Cloud.concat(parts), cloud.take(order)
+    for field in dataclasses.fields(Cloud):
+        assert torch.equal(getattr(joined, field.name), getattr(whole, field.name))

@@ -31,6 +31,14 @@ def test_shards_are_views_of_the_file(dataset_path: Path) -> None:
     assert not jets.particles["part_px"].flags.writeable
 
 
+def test_only_the_wanted_columns_are_mapped(dataset_path: Path) -> None:
+    dataset = Dataset.open(dataset_path)
+    part, whole = dataset.read_shard(0, columns=("part_pz", "label")), dataset.read_shard(0)
+    assert (list(part.particles), list(part.scalars)) == (["part_pz"], ["label"])
+    assert np.array_equal(part.offsets, whole.offsets)
+    assert np.array_equal(part.particles["part_pz"], whole.particles["part_pz"])
+
+
 def test_same_jets_give_the_same_bytes(tmp_path: Path, make_jets: Callable[..., Jets], make_dataset: Callable) -> None:
     first, second = (make_dataset(tmp_path / name, [make_jets(50)]) for name in "ab")
     assert (first / "part-00000.arrow").read_bytes() == (second / "part-00000.arrow").read_bytes()

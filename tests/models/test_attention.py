@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from collidium.models._attention import dense_attention, packed_attention
-from collidium.models._buckets import make_buckets
+from collidium.models._attention import dense_attention, packed_attention, packed_pooling
+from collidium.models._buckets import Buckets, make_buckets
 
 H, D = 2, 3
 LENGTHS = [1, 4, 4, 9, 10]
@@ -26,14 +26,23 @@ def attend_one_by_one(q: Tensor, k: Tensor, v: Tensor, biases: list[Tensor], len
     return torch.cat(out)
 
 
+def make_bias(grouped: Buckets, *, dtype: torch.dtype) -> Tensor:
+    """Random bias (H, S), minus infinity on padding keys."""
+    bias = torch.randn(H, grouped.buckets[-1].pairs.stop, dtype=dtype)
+    for bucket in grouped.buckets:
+        if bucket.pad is not None:
+            block = bias[:, bucket.pairs].view(H, bucket.num_jets, bucket.length, bucket.length)
+            block.masked_fill_(bucket.pad[:, None], -torch.inf)
+    return bias
+
+
 def test_packed_attention_and_its_gradients_equal_the_definition() -> None:
     torch.manual_seed(0)
     grouped = make_buckets(LENGTHS, device=torch.device("cpu"))
     assert any(bucket.pad is not None for bucket in grouped.buckets)
     assert any(bucket.pad is None for bucket in grouped.buckets)
     qkv = torch.randn(sum(LENGTHS), 3 * H * D, dtype=torch.float64, requires_grad=True)
-    num_scores = grouped.buckets[-1].pairs.stop
-    bias = torch.randn(H, num_scores, dtype=torch.float64, requires_grad=True)
+    bias = make_bias(grouped, dtype=torch.float64).requires_grad_()
     per_jet = []
     for bucket in grouped.buckets:
         block = bias[:, bucket.pairs].view(H, bucket.num_jets, bucket.length, bucket.length)
@@ -52,52 +61,31 @@ def test_packed_attention_and_its_gradients_equal_the_definition() -> None:
         torch.testing.assert_close(ours, theirs)
 
 
-def test_one_query_per_jet_equals_the_definition() -> None:
+def test_pooling_and_its_gradients_equal_the_definition() -> None:
     torch.manual_seed(1)
     grouped = make_buckets(LENGTHS, device=torch.device("cpu"))
-    q = torch.randn(len(LENGTHS), H * D, dtype=torch.float64, requires_grad=True)
-    kv = torch.randn(sum(LENGTHS), 2 * H * D, dtype=torch.float64, requires_grad=True)
-    repeated = q.repeat_interleave(torch.tensor(LENGTHS), 0)
-    zero = [torch.zeros(H, n, n, dtype=torch.float64) for n in LENGTHS]
-    first = torch.tensor(LENGTHS).cumsum(0) - torch.tensor(LENGTHS)
-    expected = attend_one_by_one(repeated, *kv.chunk(2, 1), zero, LENGTHS)[first]
-    actual = packed_attention(q, grouped.spread(kv), grouped, num_heads=H, is_per_jet=True)
+    q = torch.randn(len(LENGTHS), H, D, dtype=torch.float64, requires_grad=True)
+    x = torch.randn(sum(LENGTHS), D, dtype=torch.float64, requires_grad=True)
+    pooled = []
+    for query, rows in zip(q, x.split(LENGTHS), strict=True):
+        weight = torch.exp(query @ rows.T)
+        pooled.append(weight / weight.sum(1, keepdim=True) @ rows)
+    expected, actual = torch.stack(pooled), packed_pooling(q, grouped.spread(x), grouped)
     torch.testing.assert_close(actual, expected)
     for ours, theirs in zip(
-        torch.autograd.grad(actual.sin().sum(), (q, kv)),
-        torch.autograd.grad(expected.sin().sum(), (q, kv)),
+        torch.autograd.grad(actual.sin().sum(), (q, x)),
+        torch.autograd.grad(expected.sin().sum(), (q, x)),
         strict=True,
     ):
         torch.testing.assert_close(ours, theirs)
 
 
-@pytest.mark.parametrize("gradients", [True, False])
-def test_as_many_jets_as_particles_do_not_confuse_the_queries(gradients: bool) -> None:
-    grouped = make_buckets([0, 2], device=torch.device("cpu"))
-    q, kv = torch.randn(2, H * D), torch.randn(2, 2 * H * D)
-    with torch.set_grad_enabled(gradients):
-        attended = packed_attention(q, grouped.spread(kv), grouped, num_heads=H, is_per_jet=True)
-    k, v = kv.chunk(2, 1)
-    expected = attend_one_by_one(q[[1, 1]], k, v, [torch.zeros(H, 2, 2)], [2])[0]
-    torch.testing.assert_close(attended, torch.stack([torch.zeros(H * D), expected]))
-
-
-@pytest.mark.parametrize("with_bias", [True, False])
-@pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16])
-def test_inference_equals_training_forward(with_bias: bool, dtype: torch.dtype) -> None:
-    grouped = make_buckets(LENGTHS, device=torch.device("cpu"))
-    kv = grouped.spread(torch.randn(sum(LENGTHS), 2 * H * D, dtype=dtype))
-    bias = torch.randn(H, grouped.buckets[-1].pairs.stop).to(torch.promote_types(dtype, torch.float32))
-    for q, given, per_jet in (
-        (kv[:, : H * D], bias if with_bias else None, False),
-        (kv[: len(LENGTHS), : H * D], None, True),
-    ):
-        expected = packed_attention(q, kv, grouped, num_heads=H, is_per_jet=per_jet, bias=given)
-        with torch.no_grad():
-            actual = packed_attention(q, kv, grouped, num_heads=H, is_per_jet=per_jet, bias=given)
-        assert actual.dtype == dtype
-        # Training keeps its weights in bfloat16, 8 bits; the fused kernel does not.
-        torch.testing.assert_close(actual, expected, rtol=0, atol=1e-10 if dtype == torch.float64 else 0.02)
+def test_pooling_keeps_float32_under_autocast() -> None:
+    grouped = make_buckets([2], device=torch.device("cpu"))
+    x = torch.tensor([[1.0], [1.0 + 2**-9]])
+    with torch.autocast("cpu", torch.bfloat16):
+        out = packed_pooling(torch.zeros(1, 1, 1, dtype=torch.bfloat16), x, grouped)
+    assert float(out) == 1 + 2**-10
 
 
 def test_dropout_has_the_right_mean_and_its_own_gradient() -> None:

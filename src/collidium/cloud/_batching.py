@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 import torch
@@ -13,9 +12,10 @@ from numpy.typing import NDArray
 
 from collidium.artifact import InputError
 from collidium.cloud._cloud import Cloud
+from collidium.cloud._columns import MOMENTUM_COLUMNS
 from collidium.cloud._dataset import Dataset
-from collidium.cloud._features import FeatureSchema, ParticleColumns
-from collidium.cloud._jets import Jets
+from collidium.cloud._packing import JET_COLUMNS, pack, with_jet_features
+from collidium.cloud._schema import FeatureSchema
 from collidium.cloud._split import SplitName
 
 WINDOW_JETS = 32_768
@@ -100,24 +100,36 @@ class BatchPlan:
             raise InputError(
                 f"{self.dataset.path}: the {self.split} split has {self.num_jets} jets, a batch needs {self.batch_size}"
             )
-        pending: Jets | None = None
-        position, first = 0, start * self.batch_size
-        end = self.num_batches * self.batch_size
-        for number, window in enumerate(self._windows(seed, epoch)):
-            size = int(self.counts[window].sum())
+        position, first, end = 0, start * self.batch_size, self.num_batches * self.batch_size
+        pending: Cloud | None = None
+        for number, shards in enumerate(self._windows(seed, epoch)):
+            size = int(self.counts[shards].sum())
             begin, position = position, position + size
             if position <= first:
                 continue
-            jets = self._load(window, np.random.default_rng([seed, epoch, 1, number]))
-            jets = jets.take(np.arange(max(first - begin, 0), min(size, end - begin)))
-            pending = jets if pending is None or not len(pending) else Jets.concat([pending, jets])
-            cut = 0
-            while len(pending) - cut >= self.batch_size:
-                yield self._cloud(pending, np.arange(cut, cut + self.batch_size))
-                cut += self.batch_size
-            pending = pending.take(np.arange(cut, len(pending)))
-        if pending is not None and len(pending) and self.has_partial_batch:
-            yield self._cloud(pending, np.arange(len(pending)))
+            order = np.arange(size)
+            if self.is_shuffled:
+                order = np.random.default_rng([seed, epoch, 1, number]).permutation(order)
+            pending = yield from self._batches(shards, order[max(first - begin, 0) : end - begin], pending)
+        if pending is not None and self.has_partial_batch:
+            yield self._batch(pending, np.arange(len(pending)))
+
+    def _batches(
+        self, shards: NDArray[np.int64], order: NDArray[np.int64], pending: Cloud | None
+    ) -> Generator[Cloud, None, Cloud | None]:
+        """Yield the whole batches of the pending jets and a window; return the jets that are left."""
+        window = self._load(shards)
+        if pending is not None:
+            missing = self.batch_size - len(pending)
+            pending = Cloud.concat([pending, window.take(torch.from_numpy(order[:missing]))])
+            if len(pending) < self.batch_size:
+                return pending
+            yield self._batch(pending, np.arange(self.batch_size))
+            order = order[missing:]
+        rest = len(order) % self.batch_size
+        for cut in range(0, len(order) - rest, self.batch_size):
+            yield self._batch(window, order[cut : cut + self.batch_size])
+        return window.take(torch.from_numpy(order[-rest:])) if rest else None
 
     def _windows(self, seed: int, epoch: int) -> list[NDArray[np.int64]]:
         """Shards in the order of the epoch, cut into windows of enough jets."""
@@ -128,21 +140,29 @@ class BatchPlan:
         number = np.maximum(filled - 1, 0) // self.window_jets
         return [order[number == value] for value in np.unique(number)]
 
-    def _load(self, window: NDArray[np.int64], generator: np.random.Generator) -> Jets:
-        """The split's jets of a window, in the order of the epoch."""
-        parts = [
-            self.dataset.read_shard(int(i)).take(
-                self.dataset.rows(int(i), self.split), max_particles=self.max_particles
-            )
-            for i in window
+    def _load(self, shards: NDArray[np.int64]) -> Cloud:
+        """The split's jets of a window, in the order of storage; one shard is mapped at a time."""
+        rows = [self.dataset.rows(int(i), self.split) for i in shards]
+        lengths = [
+            self.dataset.read_shard(int(i), columns=MOMENTUM_COLUMNS[:1]).lengths[chosen]
+            for i, chosen in zip(shards, rows, strict=True)
         ]
-        jets = Jets.concat(parts)
-        return jets.take(generator.permutation(len(jets))) if self.is_shuffled else jets
+        columns = (*self.schema.columns, *JET_COLUMNS)
+        return pack(
+            (
+                (self.dataset.read_shard(int(i), columns=columns), chosen)
+                for i, chosen in zip(shards, rows, strict=True)
+            ),
+            np.minimum(np.concatenate(lengths), self.max_particles),
+            self.schema,
+            max_particles=self.max_particles,
+        )
 
-    def _cloud(self, jets: Jets, rows: NDArray[np.int64]) -> Cloud:
+    def _batch(self, window: Cloud, rows: NDArray[np.int64]) -> Cloud:
         """A batch of these rows, ordered by length where the order is free."""
-        rows = rows[np.argsort(jets.lengths[rows], kind="stable")]
-        return make_cloud(jets.take(rows), self.schema)
+        lengths = window.lengths.numpy()[rows]
+        batch = window.take(torch.from_numpy(rows[np.argsort(lengths, kind="stable")]))
+        return with_jet_features(batch, self.schema)
 
     def truncated(self) -> tuple[float, float]:
         """Fraction of particles, and of summed pT, that ``max_particles`` cuts away from the split."""
@@ -206,43 +226,3 @@ def batches(
         has_partial_batch=has_partial_batch,
     )
     yield from plan.epoch(seed=seed, epoch=epoch, start=start)
-
-
-def make_cloud(jets: Jets, schema: FeatureSchema) -> Cloud:
-    """Compute the features of jets and pack them for a model.
-
-    Parameters
-    ----------
-    jets : Jets
-        N jets with T particles, with the columns that the schema needs.
-    schema : FeatureSchema
-        The features.
-
-    Returns
-    -------
-    Cloud
-        The jets in the same order, float32.
-    """
-    offsets = torch.from_numpy(np.ascontiguousarray(jets.offsets))
-    lengths = offsets.diff()
-    columns = {}
-    for name in schema.columns:
-        if name in jets.particles:
-            columns[name] = _tensor(jets.particles[name])
-        else:
-            columns[name] = torch.repeat_interleave(_tensor(jets.scalars[name]), lengths)
-    p4 = torch.stack([columns[name] for name in ("part_energy", "part_px", "part_py", "part_pz")], 1)
-    return Cloud(
-        p4=p4,
-        x=schema.compute(ParticleColumns(columns)),
-        offsets=offsets,
-        g=schema.compute_jet(p4, offsets),
-        y=torch.from_numpy(jets.scalars["label"].astype(np.int64)),
-        w=_tensor(jets.scalars["weight"]),
-        event_id=torch.from_numpy(jets.scalars["event_id"].astype(np.uint64).view(np.int64)),
-    )
-
-
-def _tensor(column: NDArray[Any]) -> torch.Tensor:
-    """A column as float32 tensor, copied."""
-    return torch.from_numpy(column.astype(np.float32))

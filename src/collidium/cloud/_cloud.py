@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 
 import torch
@@ -78,9 +79,29 @@ class Cloud:
         offsets = _offsets(lengths)
         rows = torch.arange(int(offsets[-1]), device=index.device)
         rows = rows + torch.repeat_interleave(self.offsets[index] - offsets[:-1], lengths)
-        return Cloud(
-            self.p4[rows], self.x[rows], offsets, self.g[index], self.y[index], self.w[index], self.event_id[index]
-        )
+        p4, x = self.p4.index_select(0, rows), self.x.index_select(0, rows)
+        return Cloud(p4, x, offsets, self.g[index], self.y[index], self.w[index], self.event_id[index])
+
+    @staticmethod
+    def concat(parts: Sequence[Cloud]) -> Cloud:
+        """Join clouds with the same features.
+
+        Parameters
+        ----------
+        parts : sequence of Cloud
+            At least one.
+
+        Returns
+        -------
+        Cloud
+            All jets in order.
+        """
+        joined = {
+            field.name: torch.cat([getattr(part, field.name) for part in parts])
+            for field in fields(Cloud)
+            if field.name != "offsets"
+        }
+        return Cloud(offsets=_offsets(torch.cat([part.lengths for part in parts])), **joined)
 
     def padded(self, num_particles: int | None = None) -> PaddedCloud:
         """Lay the cloud out as (N, P, ...) arrays with a mask.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -171,13 +171,15 @@ class Dataset:
         """Number of jets in all shards."""
         return sum(len(self.read_scalar(i, "event_id")) for i in range(self.num_shards))
 
-    def read_shard(self, index: int) -> Jets:
+    def read_shard(self, index: int, *, columns: Collection[str] | None = None) -> Jets:
         """Map one shard into memory.
 
         Parameters
         ----------
         index : int
             Number of the shard.
+        columns : collection of str, optional
+            Columns of the dataset to map, a particle column among them; all by default.
 
         Returns
         -------
@@ -192,7 +194,8 @@ class Dataset:
         table = self._map(index)
         particles, scalars = {}, {}
         offsets: NDArray[np.int64] | None = None
-        for column in self.columns.values():
+        wanted = self.columns if columns is None else {name: self.columns[name] for name in columns}
+        for column in wanted.values():
             array = table.column(column.name)
             if column.scope == "jet":
                 scalars[column.name] = array.to_numpy(zero_copy_only=True)

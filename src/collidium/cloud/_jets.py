@@ -64,11 +64,11 @@ class Jets:
             M jets, copied.
         """
         chosen = np.asarray(index, dtype=np.int64)
-        rows, offsets = _gather_rows(self.offsets, chosen, max_particles)
+        rows, offsets = gather_rows(self.offsets, chosen, max_particles)
         return Jets(
             offsets,
-            {name: column[rows] for name, column in self.particles.items()},
-            {name: column[chosen] for name, column in self.scalars.items()},
+            {name: column.take(rows) for name, column in self.particles.items()},
+            {name: column.take(chosen) for name, column in self.scalars.items()},
             self.classes,
         )
 
@@ -177,7 +177,7 @@ class Jets:
         return int(np.searchsorted(self.offsets, row, side="right")) - 1
 
 
-def _gather_rows(
+def gather_rows(
     offsets: NDArray[np.int64], index: NDArray[np.int64], max_particles: int | None
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Particle rows of the chosen jets and the offsets of the result."""

@@ -20,7 +20,6 @@ def packed_attention(
     buckets: Buckets,
     *,
     num_heads: int,
-    is_per_jet: bool = False,
     bias: Tensor | None = None,
     threshold: int = 0,
 ) -> Tensor:
@@ -28,18 +27,17 @@ def packed_attention(
 
     Parameters
     ----------
-    q : Tensor, (slots, H D) or (N, H D)
-        Queries, one for each slot, or one for each jet if ``is_per_jet``.
+    q : Tensor, (slots, H D)
+        Queries.
     kv : Tensor, (slots, 2 H D)
         Keys, then values.
     buckets : Buckets
         The groups of jets; ``buckets.spread`` brings rows into slots.
     num_heads : int
         H.
-    is_per_jet : bool
-        What the queries belong to.
     bias : Tensor, (H, S), optional
-        Added to the scores of a bucket at ``bias[:, bucket.pairs]``, read as (H, jets, n, n).
+        Added to the scores of a bucket at ``bias[:, bucket.pairs]``, read as (H, jets, n, n). It must be minus infinity
+        on the keys of padding slots.
     threshold : int
         Dropout of the attention weights, in 256ths.
 
@@ -59,9 +57,46 @@ def packed_attention(
     """
     attend: Callable[..., Tensor] = _PackedAttention.apply
     with torch.autocast(q.device.type, enabled=False):
-        if threshold or torch.is_grad_enabled():
-            return attend(q, kv, bias, buckets, num_heads, is_per_jet, threshold)
-        return _inference(q, kv, bias, buckets, num_heads, is_per_jet)
+        return attend(q, kv, bias, buckets, num_heads, threshold)
+
+
+def packed_pooling(q: Tensor, x: Tensor, buckets: Buckets) -> Tensor:
+    """Average the rows of each jet of a packed batch with several sets of weights.
+
+    Parameters
+    ----------
+    q : Tensor, (N, H, d)
+        Queries, H for each jet. Every jet must have a row.
+    x : Tensor, (slots, d)
+        Rows; ``buckets.spread`` brings them into slots.
+    buckets : Buckets
+        The groups of jets.
+
+    Returns
+    -------
+    Tensor, (N, H, d)
+        softmax(q x^T) x, at least in float32.
+
+    Examples
+    --------
+    >>> from collidium.models._buckets import make_buckets
+    >>> x = torch.randn(6, 4)
+    >>> pooled = packed_pooling(torch.zeros(2, 1, 4), x, make_buckets([3, 3], device=x.device))
+    >>> torch.allclose(pooled[1, 0], x[3:].mean(0), atol=1e-6)
+    True
+    """
+    with torch.autocast(q.device.type, enabled=False):
+        work = torch.promote_types(q.dtype, torch.float32)
+        queries = torch.split(q.to(work), [bucket.num_jets for bucket in buckets.buckets])
+        slots = torch.split(x.to(work), [bucket.num_jets * bucket.length for bucket in buckets.buckets])
+        pooled = []
+        for bucket, query, rows in zip(buckets.buckets, queries, slots, strict=True):
+            each = rows.view(bucket.num_jets, bucket.length, -1)
+            scores = query @ each.transpose(1, 2)
+            if bucket.pad is not None:
+                scores = scores.masked_fill(bucket.pad[:, None], -torch.inf)
+            pooled.append(scores.softmax(-1) @ each)
+        return torch.cat(pooled)
 
 
 def dense_attention(q: Tensor, kv: Tensor, *, num_heads: int, bias: Tensor, dropout: float = 0.0) -> Tensor:
@@ -97,31 +132,6 @@ def dense_attention(q: Tensor, kv: Tensor, *, num_heads: int, bias: Tensor, drop
     return attended.transpose(1, 2).clone(memory_format=torch.contiguous_format).flatten(2)
 
 
-def _inference(
-    q: Tensor, kv: Tensor, bias: Tensor | None, buckets: Buckets, num_heads: int, is_per_jet: bool
-) -> Tensor:
-    """The same by torch's fused kernel, which keeps no weights; its gradients would be slower than ours."""
-    out, work = torch.zeros_like(q, memory_format=torch.contiguous_format), torch.promote_types(q.dtype, torch.float32)
-    for bucket in buckets.buckets:
-        rows, size = _query_rows(bucket, is_per_jet), (bucket.num_jets, -1, num_heads, q.shape[1] // num_heads)
-        parts = (q[rows], *kv[bucket.slots].chunk(2, 1))
-        qh, kh, vh = (part.to(work).view(size).transpose(1, 2) for part in parts)
-        mask = None
-        if bias is not None:
-            mask = (
-                bias[:, bucket.pairs]
-                .to(work)
-                .view(num_heads, bucket.num_jets, bucket.length, bucket.length)
-                .transpose(0, 1)
-            )
-        if bucket.pad is not None:
-            mask = qh.new_zeros(1) if mask is None else mask
-            mask = torch.where(bucket.pad[:, None, None], -torch.inf, mask)
-        attended = functional.scaled_dot_product_attention(qh, kh, vh, attn_mask=mask)
-        out[rows] = attended.transpose(1, 2).reshape(-1, q.shape[1])
-    return out
-
-
 class _PackedAttention(torch.autograd.Function):
     """Forward keeps the attention weights; the sign of a weight tells that dropout took it."""
 
@@ -133,20 +143,18 @@ class _PackedAttention(torch.autograd.Function):
         bias: Tensor | None,
         buckets: Buckets,
         num_heads: int,
-        is_per_jet: bool,
         threshold: int,
     ) -> Tensor:
         scale = (q.shape[1] // num_heads) ** -0.5
-        out = torch.zeros_like(q, memory_format=torch.contiguous_format)
+        out = torch.empty_like(q, memory_format=torch.contiguous_format)
         weights = []
         for bucket in buckets.buckets:
-            rows = _query_rows(bucket, is_per_jet)
-            (qh,), (kh, vh) = _heads(q[rows], bucket, num_heads, 1), _heads(kv[bucket.slots], bucket, num_heads, 2)
+            (qh,), (kh, vh) = (_heads(r[bucket.slots], bucket, num_heads, parts) for r, parts in ((q, 1), (kv, 2)))
             work = torch.promote_types(q.dtype, torch.float32)
             scores = (qh.to(work) * scale) @ kh.to(work).transpose(-1, -2)
             if bias is not None:
                 scores += bias[:, bucket.pairs].view_as(scores)
-            if bucket.pad is not None:
+            elif bucket.pad is not None:
                 scores.masked_fill_(bucket.pad[:, None, :], -torch.inf)
             weight = scores.softmax(-1)
             if threshold:
@@ -154,10 +162,9 @@ class _PackedAttention(torch.autograd.Function):
                 weight = torch.copysign(weight, levels.sub_(threshold - 0.5))
             weight = weight.to(q.dtype)
             weights.append(weight)
-            out[rows] = _rows(_survivors(weight, threshold) @ vh)
+            out[bucket.slots] = _rows(_survivors(weight, threshold) @ vh)
         ctx.save_for_backward(q, kv, bias, out, *weights)
         ctx.buckets, ctx.num_heads, ctx.threshold, ctx.scale = buckets, num_heads, threshold, scale
-        ctx.is_per_jet = is_per_jet
         return out
 
     @staticmethod
@@ -165,11 +172,10 @@ class _PackedAttention(torch.autograd.Function):
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         q, kv, bias, out, *weights = ctx.saved_tensors
         H, work = ctx.num_heads, torch.promote_types(q.dtype, torch.float32)
-        dq, dkv = (torch.zeros_like(r, memory_format=torch.contiguous_format) for r in (q, kv))
+        dq, dkv = (torch.empty_like(r, memory_format=torch.contiguous_format) for r in (q, kv))
         dbias = torch.empty_like(bias) if ctx.needs_input_grad[2] else None
         for bucket, weight in zip(ctx.buckets.buckets, weights, strict=True):
-            rows = _query_rows(bucket, ctx.is_per_jet)
-            (qh,), (gh,), (oh,) = (_heads(r[rows], bucket, H, 1) for r in (q, grad, out))
+            (qh,), (gh,), (oh,) = (_heads(r[bucket.slots], bucket, H, 1) for r in (q, grad, out))
             kh, vh = _heads(kv[bucket.slots], bucket, H, 2)
             dvalue = _survivors(weight, ctx.threshold).transpose(-1, -2) @ gh
             dscores = (gh @ vh.transpose(-1, -2)).to(work)
@@ -180,14 +186,9 @@ class _PackedAttention(torch.autograd.Function):
             if dbias is not None:
                 dbias[:, bucket.pairs].view_as(dscores).copy_(dscores)
             dscores = dscores.mul_(ctx.scale).to(q.dtype)
-            dq[rows] = _rows(dscores @ kh)
+            dq[bucket.slots] = _rows(dscores @ kh)
             dkv[bucket.slots] = torch.cat([_rows(dscores.transpose(-1, -2) @ qh), _rows(dvalue)], 1)
-        return dq, dkv, dbias, None, None, None, None
-
-
-def _query_rows(bucket: Bucket, is_per_jet: bool) -> slice:
-    """Rows of the bucket's queries: its jets, or its slots."""
-    return bucket.jets if is_per_jet else bucket.slots
+        return dq, dkv, dbias, None, None, None
 
 
 def _heads(rows: Tensor, bucket: Bucket, num_heads: int, parts: int) -> Tensor:

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from collidium.cloud import PairKinematics, pair_features
-from collidium.models._attention import dense_attention, packed_attention
+from collidium.models._attention import dense_attention, packed_attention, packed_pooling
 from collidium.models._buckets import Buckets, make_buckets
 from collidium.models._dropout import dropout_threshold
 from collidium.models._pairs import PairEmbedding, mirror, triangle_index, triangle_pair
@@ -59,8 +59,11 @@ class Layout(ABC):
         """
 
     @abstractmethod
-    def attend_once(self, q: Tensor, kv: Tensor, *, num_heads: int) -> Tensor:
-        """Let one query per jet (N, d) attend to the keys and values (side by side) of its jet: (N, d)."""
+    def pool(self, q: Tensor, x: Tensor) -> Tensor:
+        """Average the rows of each jet with the weights softmax(q x^T) of its queries ``q`` (N, H, d): (N, H, d).
+
+        Every jet must have a row.
+        """
 
 
 class Packed(Layout):
@@ -111,7 +114,10 @@ class Packed(Layout):
         return x[self.starts]
 
     def pair_bias(self, p4: Tensor, embedding: PairEmbedding) -> Tensor:
-        """Attention bias (H, S) in the order of the buckets' ``pairs``; only true pairs i >= j are computed."""
+        """Attention bias (H, S) in the order of the buckets' ``pairs``, minus infinity on padding keys.
+
+        Only true pairs i >= j are computed.
+        """
         sizes = self.lengths * (self.lengths + 1) // 2
         pair_starts = sizes.cumsum(0) - sizes
         jet = torch.repeat_interleave(torch.arange(self.num_jets, device=p4.device), sizes)
@@ -120,19 +126,21 @@ class Packed(Layout):
         with torch.no_grad():
             particles = PairKinematics.of(p4)
             features = pair_features(particles[row + i], particles[row + j], dtype=p4.dtype)
-        index, base, stride = self._score_order(pair_starts)
+        index, base, stride = self._score_order(pair_starts, len(jet))
         slots = base[jet] + i * stride[jet] + j, base[jet] + j * stride[jet] + i
-        return mirror(embedding(features), index.clamp_(max=len(jet) - 1), slots)
+        return mirror(embedding(features), index, slots)
 
-    def _score_order(self, pair_starts: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """The pair of each of S scores (past the end for some padding); first score and row stride of each jet."""
+    def _score_order(self, pair_starts: Tensor, num_pairs: int) -> tuple[Tensor, Tensor, Tensor]:
+        """The pair of each of S scores, ``num_pairs`` for padding keys; first score and row stride of each jet."""
         base, stride = torch.zeros_like(self.lengths), torch.zeros_like(self.lengths)
         shown = [base[:0]]
         for bucket in self.buckets.buckets:
             n = bucket.length
             position = torch.arange(n, device=base.device)
-            table = triangle_index(position[:, None], position).flatten()
-            shown.append((pair_starts[bucket.jets, None] + table).flatten())
+            table = pair_starts[bucket.jets, None, None] + triangle_index(position[:, None], position)
+            if bucket.pad is not None:
+                table = table.clamp_(max=num_pairs - 1).masked_fill_(bucket.pad[:, None], num_pairs)
+            shown.append(table.flatten())
             base[bucket.jets] = bucket.pairs.start + n * n * torch.arange(bucket.num_jets, device=base.device)
             stride[bucket.jets] = n
         return torch.cat(shown), base, stride
@@ -144,9 +152,9 @@ class Packed(Layout):
         slots = packed_attention(q, kv, self.buckets, num_heads=num_heads, bias=bias, threshold=threshold)
         return self.buckets.collect(slots)
 
-    def attend_once(self, q: Tensor, kv: Tensor, *, num_heads: int) -> Tensor:
-        """Let one query per jet (N, d) attend to the rows of its jet."""
-        return packed_attention(q, self.buckets.spread(kv), self.buckets, num_heads=num_heads, is_per_jet=True)
+    def pool(self, q: Tensor, x: Tensor) -> Tensor:
+        """Average the rows of each jet with the weights softmax(q x^T): (N, H, d)."""
+        return packed_pooling(q, self.buckets.spread(x), self.buckets)
 
 
 class Dense(Layout):
@@ -200,9 +208,10 @@ class Dense(Layout):
         bias = self._key_bias(q) if bias is None else bias
         return dense_attention(q, kv, num_heads=num_heads, bias=bias, dropout=dropout)
 
-    def attend_once(self, q: Tensor, kv: Tensor, *, num_heads: int) -> Tensor:
-        """Let one query per jet (N, d) attend to the valid rows of its jet."""
-        return dense_attention(q[:, None], kv, num_heads=num_heads, bias=self._key_bias(q))[:, 0]
+    def pool(self, q: Tensor, x: Tensor) -> Tensor:
+        """Average the valid rows of each jet with the weights softmax(q x^T): (N, H, d)."""
+        scores = q @ x.transpose(1, 2)
+        return (scores + self._key_bias(scores)[:, 0]).softmax(-1) @ x
 
     def _key_bias(self, like: Tensor) -> Tensor:
         """Zero for valid keys and very negative for padded ones, (N, 1, 1, P)."""

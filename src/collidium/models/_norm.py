@@ -70,6 +70,11 @@ class CloudBatchNorm(nn.Module):
             return normed.view(x.shape)
         return normed.new_zeros(x.shape).masked_scatter(mask[..., None], normed)
 
+    def affine(self) -> tuple[Tensor, Tensor]:
+        """The scale and shift (C,) that normalise by the running averages."""
+        scale = self.weight * torch.rsqrt(self.running_var + self.eps)
+        return scale, self.bias - scale * self.running_mean
+
     def _normalise(self, rows: Tensor, *, training: bool) -> Tensor:
         return functional.batch_norm(
             rows, self.running_mean, self.running_var, self.weight, self.bias, training, self.momentum, self.eps

@@ -14,6 +14,7 @@ from torch.nn import functional
 from collidium.models._norm import CloudBatchNorm
 
 NUM_PAIR_FEATURES = 4
+_PART_PAIRS = 8192
 
 
 class PairEmbedding(nn.Module):
@@ -61,11 +62,31 @@ class PairEmbedding(nn.Module):
         Tensor, (..., H)
             Bias per head, in the type of the features even under autocast.
         """
+        if not self.training:
+            # On a CPU the activations of a part stay in the cache.
+            in_parts = mask is None and features.device.type == "cpu" and not torch.is_grad_enabled()
+            parts = torch.split(features, _PART_PAIRS) if in_parts else [features]
+            return torch.cat([self._with_averages(part) for part in parts])
         x: Tensor = self.norms[0](features, mask)
         for linear, norm in zip(self.linears[:-1], self.norms[1:-1], strict=True):
             x = functional.gelu(norm(linear(x), mask))
         out: Tensor = self.norms[-1](self.linears[-1](x).to(features.dtype), mask)
         return out
+
+    def _with_averages(self, features: Tensor) -> Tensor:
+        """Embed by the running averages; but for the first, each norm is absorbed by the matrix before it."""
+        x: Tensor = self.norms[0](features)
+        for linear, norm in zip(self.linears[:-1], self.norms[1:-1], strict=True):
+            x = functional.gelu(_normed(linear, norm, x))
+        return _normed(self.linears[-1], self.norms[-1], x).to(features.dtype)
+
+
+def _normed(linear: nn.Module, norm: nn.Module, x: Tensor) -> Tensor:
+    """Normalise ``linear(x)`` by the running averages, in one matrix product."""
+    assert isinstance(linear, nn.Linear)
+    assert isinstance(norm, CloudBatchNorm)
+    scale, shift = norm.affine()
+    return functional.linear(x, scale[:, None] * linear.weight, scale * linear.bias + shift)
 
 
 def triangle_index(i: Tensor, j: Tensor) -> Tensor:
@@ -110,7 +131,7 @@ def mirror(pairs: Tensor, index: Tensor, slots: tuple[Tensor, Tensor]) -> Tensor
     pairs : Tensor, (M, H)
         One row for each unordered pair.
     index : Tensor of int64, (S,)
-        The pair that each score shows.
+        The pair that each score shows; M for minus infinity.
     slots : tuple of two Tensors of int64, (M,)
         The scores (i, j) and (j, i) of each pair; equal for i = j.
 
@@ -136,7 +157,7 @@ class _Mirror(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, pairs: Tensor, index: Tensor, slot: Tensor, twin: Tensor) -> Tensor:
         ctx.save_for_backward(slot, twin)
-        return pairs.t().contiguous().index_select(1, index)
+        return functional.pad(pairs.t(), (0, 1), value=-torch.inf).index_select(1, index)
 
     @staticmethod
     @once_differentiable

@@ -136,7 +136,7 @@ class ParticleTransformer(JetModel):
         return out
 
     def num_macs(self, num_particles: int) -> int:
-        """Count multiply-adds for one jet."""
+        """Count multiply-adds for one jet, those of the network as published; :meth:`Block.summarise` spends fewer."""
         n, d = num_particles, len(self.class_token)
         pairs = 0 if self.pair_embedding is None else matrix_size(self.pair_embedding)
         blocks = n * matrix_size(self.blocks) + len(self.blocks) * 2 * n * n * d
@@ -193,25 +193,29 @@ class Block(nn.Module):
         return self._feed_forward(x + self._project(attended))
 
     def summarise(self, token: Tensor, x: Tensor, layout: Layout) -> Tensor:
-        """Update one token per jet (N, d), which attends to itself and to the rows ``x``."""
+        """Update one token per jet (N, d), which attends to itself and to the rows ``x``.
+
+        Keys and values are linear in the rows: with one query the key matrix may act on it, and the value matrix on the
+        average row. The key bias adds the same to all scores of a query and drops out.
+        """
         together, rows = layout.prepend(token, x)
-        d = token.shape[-1]
-        weight, bias = self.qkv.weight, self.qkv.bias
-        q = functional.linear(token, weight[:d], bias[:d])
-        kv = functional.linear(self.attention_norm(rows), weight[d:], bias[d:])
-        attended = together.attend_once(q, kv, num_heads=self.num_heads)
+        query, key, value = (torch.unflatten(part, 0, (self.num_heads, -1)) for part in self.qkv.weight.chunk(3))
+        query_bias, _, value_bias = self.qkv.bias.chunk(3)
+        q = torch.unflatten(functional.linear(token, query.flatten(0, 1), query_bias), -1, (self.num_heads, -1))
+        sought = torch.einsum("nhc,hcd->nhd", q * q.shape[-1] ** -0.5, key)
+        pooled = together.pool(sought, self.attention_norm(rows))
+        attended = torch.einsum("nhd,hcd->nhc", pooled, value).flatten(1) + value_bias
         return self._feed_forward(token + self._project(attended))
 
     def _project(self, attended: Tensor) -> Tensor:
-        heads = torch.unflatten(self.output(attended), -1, (self.num_heads, -1))
-        scaled = (heads * self.head_scale[:, None]).flatten(-2)
-        out: Tensor = self.dropout(self.output_norm(scaled))
+        scale = self.head_scale.repeat_interleave(len(self.output.bias) // self.num_heads)
+        projected = functional.linear(attended, self.output.weight * scale[:, None], self.output.bias * scale)
+        out: Tensor = self.dropout(self.output_norm(projected))
         return out
 
     def _feed_forward(self, x: Tensor) -> Tensor:
         hidden = self.dropout(functional.gelu(self.expand(self.feedforward_norm(x))))
-        out: Tensor = x * self.residual_scale + self.dropout(self.contract(self.activation_norm(hidden)))
-        return out
+        return torch.addcmul(self.dropout(self.contract(self.activation_norm(hidden))), x, self.residual_scale)
 
 
 class Blocks(nn.ModuleList):
