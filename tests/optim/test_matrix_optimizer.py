@@ -10,6 +10,16 @@ import torch
 
 from collidium.optim import OPTIMIZERS, MatrixOptimizer, NonFiniteGradientError
 
+# Members that drop layers or cap weights on purpose do so in their own tests; here they must move everything.
+OPTIONS: dict[str, dict[str, Any]] = {
+    "drop_muon": {"distribution": "all"},
+    "lipschitz_muon": {"max_norm": 100.0, "cap": "spectral_normalize"},
+    "lipschitz_adamw": {"max_norm": 100.0, "cap": "spectral_normalize"},
+}
+# Learning rates for which 150 steps reach a target of Frobenius norm ten; 0.3 for all others.
+RATES = {"adaptive_memory_sgd": 2.0, "adago": 1.0}
+# Members whose weights keep their norm cannot reach a target of another one.
+ON_A_SPHERE = ("hyperp",)
 Parameters = list[torch.nn.Parameter]
 SHAPES = [(6, 4), (4, 10), (1, 7), (7, 1), (1, 1), (0, 3), (3, 0)]
 
@@ -26,7 +36,7 @@ def give_gradients(weights: Parameters, seed: int) -> None:
 
 
 def build(name: str, params: Any, lr: float = 0.01, **options: Any) -> MatrixOptimizer:
-    optimizer = OPTIMIZERS[name].build(params, lr=lr, **options)
+    optimizer = OPTIMIZERS[name].build(params, lr=lr, **{**OPTIONS.get(name, {}), **options})
     assert isinstance(optimizer, MatrixOptimizer)
     return optimizer
 
@@ -52,7 +62,7 @@ every_member = pytest.mark.parametrize("name", OPTIMIZERS)
 def test_moves_every_shape_keeps_dtype_and_only_reads_gradients(name: str, dtype: torch.dtype) -> None:
     weights = parameters(SHAPES, dtype)
     before = [weight.detach().clone() for weight in weights]
-    optimizer = build(name, weights)
+    optimizer = build(name, weights, lr=0.1)
     for step in range(3):
         give_gradients(weights, step)
         gradients = [weight.grad.clone() for weight in weights if weight.grad is not None]
@@ -61,7 +71,8 @@ def test_moves_every_shape_keeps_dtype_and_only_reads_gradients(name: str, dtype
     for weight, old in zip(weights, before, strict=True):
         assert weight.dtype == dtype
         assert bool(torch.isfinite(weight).all())
-        assert weight.numel() == 0 or not torch.equal(weight, old)
+        is_stuck = weight.numel() == 0 or (name in ON_A_SPHERE and weight.numel() == 1)
+        assert torch.equal(weight, old) == is_stuck
 
 
 @every_member
@@ -212,7 +223,7 @@ def test_closure_is_evaluated_with_gradients_and_its_loss_returned(name: str) ->
 
     def closure() -> float:
         optimizer.zero_grad()
-        loss = weight.square().sum()
+        loss = (weight - 1.0).square().sum()
         loss.backward()
         return loss.item()
 
@@ -253,13 +264,13 @@ def test_copies_continue_like_the_original(name: str, copier: Callable[[Any], An
     assert_equal(snapshot(optimizer), snapshot(twin))
 
 
-@every_member
+@pytest.mark.parametrize("name", [name for name in OPTIMIZERS if name not in ON_A_SPHERE])
 def test_converges_on_matrix_regression(name: str) -> None:
     generator = torch.Generator().manual_seed(0)
     target = torch.randn(8, 12, generator=generator)
     inputs = torch.randn(12, 64, generator=generator)
     weight = torch.nn.Parameter(torch.zeros(8, 12))
-    optimizer = build(name, [weight], lr=0.1, weight_decay=0.0)
+    optimizer = build(name, [weight], lr=RATES.get(name, 0.3), weight_decay=0.0)
     scheduler = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.01, total_iters=150)
     for _ in range(150):
         optimizer.zero_grad()
@@ -271,13 +282,12 @@ def test_converges_on_matrix_regression(name: str) -> None:
 
 @every_member
 def test_state_has_the_declared_bytes(name: str) -> None:
-    weights = parameters([(64, 128), (128, 64)])
+    weights = parameters([(256, 256)])
     optimizer = build(name, weights)
     give_gradients(weights, 0)
     optimizer.step()
-    tensors = [tensor for weight in weights for tensor in optimizer.state[weight].values() if tensor.dim() > 0]
-    num_bytes = sum(tensor.numel() * tensor.element_size() for tensor in tensors)
-    assert num_bytes / sum(weight.numel() for weight in weights) == OPTIMIZERS[name].state_bytes
+    num_bytes = sum(tensor.numel() * tensor.element_size() for tensor in optimizer.state[weights[0]].values())
+    assert num_bytes / weights[0].numel() == pytest.approx(OPTIMIZERS[name].state_bytes, abs=1e-3)
 
 
 @every_member
@@ -291,6 +301,8 @@ def test_state_has_the_declared_bytes(name: str) -> None:
     ],
 )
 def test_refuses_options_out_of_range_and_forgets_the_group(name: str, options: dict[str, Any], message: str) -> None:
+    if set(options) - {"rule"} - set(OPTIMIZERS[name].defaults):
+        return
     optimizer = build(name, parameters([(2, 2)]))
     with pytest.raises(ValueError, match=message):
         optimizer.add_param_group({"params": parameters([(3, 3)], seed=1), **options})

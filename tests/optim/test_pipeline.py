@@ -35,7 +35,7 @@ def equalize_rows(matrices: list[MatrixStep], options: Options) -> None:
         matrix.blocks = [block / block.norm(dim=-1, keepdim=True) for block in matrix.blocks]
 
 
-CORRECTION = Slot(number=1, variant="frozen layers", advance=freeze_small_gradients)
+CORRECTION = Slot(number=1, variant="frozen layers", advance=freeze_small_gradients, scope="group")
 ROWS = Slot(number=5, variant="equal rows", initial_state=row_second_moment, advance=equalize_rows)
 
 
@@ -79,7 +79,7 @@ def test_chunks_bound_the_memory_and_cover_every_matrix_once(monkeypatch: pytest
     def record(matrices: list[MatrixStep], options: Options) -> None:
         seen.append([matrix.weight.numel() for matrix in matrices])
 
-    rule = Composition((Slot(number=2, variant="record", advance=record),))
+    rule = Composition((Slot(number=2, variant="record", advance=record, is_batched=True),))
     sizes = [(5, 10), (5, 10), (30, 10), (5, 10), (2, 3)]
     steps = [ParameterStep(str(i), torch.zeros(s), torch.zeros(s), {}) for i, s in enumerate(sizes)]
     rule.advance(steps, {**rule.defaults, "lr": 0.1})

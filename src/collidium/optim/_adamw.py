@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 import torch
@@ -10,6 +11,7 @@ from torch import Tensor
 from torch.optim.adamw import adamw
 from torch.optim.optimizer import ParamsT
 
+from collidium.optim._info import OptimizerInfo
 from collidium.optim._matrix_optimizer import MatrixOptimizer, Rule
 from collidium.optim._pipeline import Options, ParameterStep, require
 
@@ -121,6 +123,18 @@ class AdamW(MatrixOptimizer):
             "weight_decay": weight_decay,
         }
         super().__init__(params, defaults)
+
+
+ADAMW_INFO = OptimizerInfo(
+    name="adamw",
+    build=AdamW,
+    rule=ADAMW,
+    lr=1e-3,
+    recipe=MappingProxyType({"betas": (0.9, 0.95), "weight_decay": 0.1}),
+    reference="I. Loshchilov and F. Hutter, arXiv:1711.05101",
+    state_bytes=8.0,
+    claim="decay decoupled from the gradient generalises better than L2 regularisation under Adam",
+)
 
 
 def _is_fusible(step: ParameterStep) -> bool:

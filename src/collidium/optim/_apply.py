@@ -2,14 +2,43 @@
 
 from __future__ import annotations
 
+from torch import Tensor
+
 from collidium.optim._pipeline import MatrixStep, Options, Slot
 
 
 def _apply(matrices: list[MatrixStep], options: Options) -> None:
-    """``W <- W - rate factor O``, block by block."""
+    """``W <- W - rate factor scale O``, block by block."""
     for matrix in matrices:
-        for piece, block, factor in zip(matrix.weight_pieces(), matrix.blocks, matrix.factors, strict=True):
-            piece.add_(block.reshape(piece.shape), alpha=-matrix.rate * factor)
+        for index, (piece, block) in enumerate(zip(matrix.weight_pieces(), matrix.blocks, strict=True)):
+            rate = matrix.rate * matrix.factors[index]
+            if matrix.scales:
+                scale = matrix.view.on_piece(matrix.scales[index], piece)
+                piece.addcmul_(block.reshape(piece.shape), scale, value=-rate)
+            else:
+                piece.add_(block.reshape(piece.shape), alpha=-rate)
+
+
+def capped_step(scale: Tensor, rate: float) -> Tensor:
+    """``min(1, rate scale)``: no step is longer than the direction, no decay goes through zero.
+
+    Examples
+    --------
+    >>> import torch
+    >>> capped_step(torch.tensor([0.5, 3.0]), 0.4)
+    tensor([0.2000, 1.0000])
+    """
+    return scale.mul(rate).clamp_(max=1.0)
+
+
+def _apply_capped(matrices: list[MatrixStep], options: Options) -> None:
+    """``W <- W - min(1, rate factor scale) O``, block by block."""
+    for matrix in matrices:
+        rows = zip(matrix.weight_pieces(), matrix.blocks, matrix.scales, matrix.factors, strict=True)
+        for piece, block, scale, factor in rows:
+            step = matrix.view.on_piece(capped_step(scale, matrix.rate * factor), piece)
+            piece.addcmul_(block.reshape(piece.shape), step, value=-1.0)
 
 
 APPLY = Slot(number=9, variant="W - step", advance=_apply)
+CAPPED_APPLY = Slot(number=9, variant="W - step of at most the direction", advance=_apply_capped)

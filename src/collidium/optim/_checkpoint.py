@@ -11,6 +11,8 @@ from torch import Tensor
 Group = Mapping[str, Any]
 STRUCTURE = ("params", "param_names", "view", "split_sizes")
 """Entries of a group that belong to the model, not to the checkpoint: state is kept for whole parameters."""
+HOOKS = ("attention", "inputs")
+"""Entries of a group that hold objects which the model reports to: they are neither saved nor loaded."""
 
 
 def in_order_of_names(state_dict: Mapping[str, Any], groups: Sequence[Group]) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
+from collidium.optim._apply import capped_step
 from collidium.optim._pipeline import MatrixStep, Options, Slot, require
 
 
@@ -49,6 +50,33 @@ def _decay(matrices: list[MatrixStep], options: Options) -> None:
 DECOUPLED_DECAY = Slot(
     number=8,
     variant="decoupled decay",
+    defaults={"weight_decay": 0.0},
+    check=_check,
+    advance=_decay,
+)
+
+
+def _adaptive_decay(matrices: list[MatrixStep], options: Options) -> None:
+    """``W <- (1 - lam min(1, rate scale)) W``: decay with the adaptive rate, without the shape factor."""
+    decay = float(options["weight_decay"])
+    if decay == 0.0:
+        return
+    for matrix in matrices:
+        for piece, scale in zip(matrix.weight_pieces(), matrix.scales, strict=True):
+            step = capped_step(scale, matrix.rate)
+            piece.mul_(matrix.view.on_piece(1.0 - decay * step, piece))
+
+
+ADAPTIVE_DECAY = Slot(
+    number=8,
+    variant="decoupled decay with the adaptive rate",
+    defaults={"weight_decay": 0.1},
+    check=_check,
+    advance=_adaptive_decay,
+)
+DECAY_AFTER_STEP = Slot(
+    number=9,
+    variant="decoupled decay after the step",
     defaults={"weight_decay": 0.0},
     check=_check,
     advance=_decay,

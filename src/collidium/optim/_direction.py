@@ -168,10 +168,12 @@ def orthogonalize(
     batches: dict[tuple[object, ...], list[int]] = {}
     wide = [matrix.mT if matrix.shape[-2] > matrix.shape[-1] else matrix for matrix in matrices]
     for index, matrix in enumerate(wide):
-        batches.setdefault((matrix.shape[-2:], matrix.dtype, matrix.device), []).append(index)
+        # On a CPU transposing costs more than batching saves: tall matrices stay by themselves.
+        is_tall = matrix is not matrices[index] and matrix.device.type == "cpu"
+        batches.setdefault((matrix.shape[-2:], matrix.dtype, matrix.device, is_tall), []).append(index)
     results = list(wide)
     for indices in batches.values():
-        first = wide[indices[0]]
+        first, is_tall = wide[indices[0]], wide[indices[0]] is not matrices[indices[0]]
         rows, columns = first.shape[-2:]
         plan = choose_plan(
             rows,
@@ -184,7 +186,10 @@ def orthogonalize(
         )
         counts = [wide[index].shape[:-2].numel() for index in indices]
         check_precision(direction, plan.dtype)
-        x = torch.empty(sum(counts), rows, columns, dtype=plan.dtype, device=first.device)
+        if is_tall and plan.form == "gram" and first.device.type == "cpu":
+            x = torch.empty(sum(counts), columns, rows, dtype=plan.dtype, device=first.device).mT
+        else:
+            x = torch.empty(sum(counts), rows, columns, dtype=plan.dtype, device=first.device)
         for index, part in zip(indices, torch.split(x, counts), strict=True):
             normalize_into(part.view(wide[index].shape), wide[index], safety, eps)
         x = (iterate_gram if plan.form == "gram" else iterate)(x, triples)
@@ -233,4 +238,5 @@ DIRECTION = Slot(
     defaults={"direction": "polar_express_5", "steps": None, "precision": "auto", "form": "auto", "eps": 1e-7},
     check=_check,
     advance=_advance,
+    is_batched=True,
 )

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.optim.optimizer import ParamsT, StateDict
 
-from collidium.optim._checkpoint import in_order_of_names, restore_state
+from collidium.optim._checkpoint import HOOKS, in_order_of_names, restore_state
 from collidium.optim._gradients import refuse_non_finite, refuse_unsupported
 from collidium.optim._names import unknown_name
 from collidium.optim._pipeline import Options, ParameterStep
@@ -49,12 +49,20 @@ class MatrixOptimizer(torch.optim.Optimizer):
     params : iterable
         Parameters, named parameters or parameter groups; a group's ``rule`` is a key of ``rules``.
     defaults : dict
-        Default options of the groups.
+        Default options of the groups; ``rule`` and ``lr`` included.
+
+    Raises
+    ------
+    ValueError
+        If the rule has no such option.
     """
 
     rules: ClassVar[Mapping[str, Rule]] = {}
 
     def __init__(self, params: ParamsT, defaults: dict[str, Any]) -> None:
+        name = str(defaults.get("rule", ""))
+        if name in self.rules and (outside := set(defaults) - {"rule", "lr", *self.rules[name].defaults}):
+            raise unknown_name(f"option of {name}", min(outside), self.rules[name].defaults)
         super().__init__(params, defaults)
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
@@ -115,14 +123,34 @@ class MatrixOptimizer(torch.optim.Optimizer):
         for name, gradient in gradients:
             refuse_unsupported(name, gradient)
         refuse_non_finite(gradients)
-        for group, entries in work:
-            rule = self._rule(group["rule"])
-            steps = [
-                ParameterStep(name, weight, gradient, self._state_of(rule, weight, group))
-                for name, weight, gradient in entries
-            ]
+        moves = [
+            (
+                self._rule(group["rule"]),
+                [
+                    ParameterStep(name, weight, gradient, self._state_of(self._rule(group["rule"]), weight, group))
+                    for name, weight, gradient in entries
+                ],
+                group,
+            )
+            for group, entries in work
+        ]
+        for rule, steps, group in moves:
             rule.advance(steps, group)
         return loss
+
+    def state_dict(self) -> StateDict:
+        """State and options, without the objects that the model reports to.
+
+        Returns
+        -------
+        dict
+            ``state`` and ``param_groups``, to be saved with ``torch.save``.
+        """
+        saved = super().state_dict()
+        for group in saved["param_groups"]:
+            for hook in HOOKS:
+                group.pop(hook, None)
+        return saved
 
     def load_state_dict(self, state_dict: StateDict) -> None:
         """Take over a saved state.
@@ -140,7 +168,10 @@ class MatrixOptimizer(torch.optim.Optimizer):
             If rules, names, shapes or state entries do not fit.
         """
         ordered = in_order_of_names(state_dict, self.param_groups)
+        hooks = [{hook: group[hook] for hook in HOOKS if hook in group} for group in self.param_groups]
         super().load_state_dict(ordered)
+        for group, kept in zip(self.param_groups, hooks, strict=True):
+            group.update(kept)
         restore_state(self, ordered, lambda weight, group: self._rule(group["rule"]).initial_state(weight, group))
 
     def _rule(self, name: str) -> Rule:

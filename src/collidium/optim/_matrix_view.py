@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -54,6 +55,30 @@ class MatrixView:
         if self.kind == "flatten":
             return [piece.flatten(1) for piece in self.pieces(tensor)]
         return list(self.pieces(tensor))
+
+    def row_pieces(self, tensor: Tensor) -> Sequence[Tensor]:
+        """Blocks of a tensor ``(..., rows, x)`` that has one entry per row of the matrices, as views of it."""
+        return torch.split(tensor, list(self.split_sizes), dim=-2) if self.split_sizes else (tensor,)
+
+    def per_block(self, tensor: Tensor) -> Sequence[Tensor]:
+        """Blocks ``(..., 1, x)`` of a tensor ``(..., blocks, x)`` that has one entry per block, as views of it."""
+        return torch.split(tensor, 1, dim=-2)
+
+    def on_piece(self, scale: Tensor, piece: Tensor) -> Tensor:
+        """A scale ``(..., m or 1, n or 1)`` of a block, broadcastable to the piece of the parameter."""
+        if self.kind != "flatten":
+            return scale
+        rows, columns = scale.shape
+        return scale.reshape(rows, *(piece.shape[1:] if columns > 1 else [1] * (piece.dim() - 1)))
+
+    def matrix_shape(self, shape: Sequence[int]) -> tuple[int, ...]:
+        """``(..., m, n)`` of the parameter before it is split."""
+        return (shape[0], math.prod(shape[1:])) if self.kind == "flatten" else tuple(shape)
+
+    def block_shapes(self, shape: Sequence[int]) -> list[tuple[int, ...]]:
+        """``(..., m, n)`` of every block."""
+        *lead, rows, columns = self.matrix_shape(shape)
+        return [(*lead, size, columns) for size in self.split_sizes or (rows,)]
 
     def check(self, shape: Sequence[int], name: str) -> None:
         """Raise ValueError if a parameter of this shape cannot be seen this way."""

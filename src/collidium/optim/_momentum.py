@@ -45,8 +45,8 @@ def update_momentum_(momentum: Tensor, gradient: Tensor, mu: float, form: str) -
     return momentum.mul_(mu).add_(gradient)
 
 
-def nesterov(momentum: Tensor, gradient: Tensor, mu: float, form: str) -> Tensor:
-    """Look-ahead mix of gradient and new momentum, in a new tensor.
+def nesterov(momentum: Tensor, gradient: Tensor, mu: float, form: str, out: Tensor | None = None) -> Tensor:
+    """Look-ahead mix of gradient and new momentum, in another tensor.
 
     Parameters
     ----------
@@ -56,6 +56,8 @@ def nesterov(momentum: Tensor, gradient: Tensor, mu: float, form: str) -> Tensor
         Decay of the momentum.
     form : {"ema", "sum"}
         ``(1 - mu) G + mu M`` or ``G + mu M``; the same direction.
+    out : Tensor, same shape and dtype, optional
+        Where to write; a new tensor if not given.
 
     Returns
     -------
@@ -67,13 +69,18 @@ def nesterov(momentum: Tensor, gradient: Tensor, mu: float, form: str) -> Tensor
     tensor([3.])
     """
     if form == "ema":
-        return gradient.lerp(momentum, mu)
-    return gradient.add(momentum, alpha=mu)
+        return torch.lerp(gradient, momentum, mu, out=out)
+    return torch.add(gradient, momentum, alpha=mu, out=out)
 
 
 def storage_dtype(weight: Tensor) -> torch.dtype:
     """Float32 for half-precision weights, else the weight's own dtype."""
     return torch.promote_types(weight.dtype, torch.float32)
+
+
+def new_momentum(weight: Tensor) -> Tensor:
+    """Zeros like the weight, in the precision that buffers are kept in."""
+    return torch.zeros_like(weight, dtype=storage_dtype(weight))
 
 
 def _check(options: Options) -> None:
@@ -83,7 +90,7 @@ def _check(options: Options) -> None:
 
 
 def _initial_state(weight: Tensor, options: Options) -> dict[str, Tensor]:
-    return {"momentum": torch.zeros_like(weight, dtype=storage_dtype(weight))}
+    return {"momentum": new_momentum(weight)}
 
 
 def _advance(matrices: list[MatrixStep], options: Options) -> None:
@@ -92,7 +99,9 @@ def _advance(matrices: list[MatrixStep], options: Options) -> None:
         buffer = matrix.state["momentum"]
         gradient = matrix.update.to(buffer.dtype)
         update_momentum_(buffer, gradient, mu, form)
-        matrix.update = nesterov(buffer, gradient, mu, form) if options["nesterov"] else buffer
+        matrix.update = buffer
+        if options["nesterov"]:
+            matrix.update = nesterov(buffer, gradient, mu, form, out=matrix.scratch.like(buffer))
 
 
 MOMENTUM = Slot(

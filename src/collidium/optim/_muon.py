@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, ClassVar, Literal
 
 from torch.optim.optimizer import ParamsT
@@ -10,6 +11,7 @@ from torch.optim.optimizer import ParamsT
 from collidium.optim._apply import APPLY
 from collidium.optim._decay import DECOUPLED_DECAY
 from collidium.optim._direction import DIRECTION
+from collidium.optim._info import OptimizerInfo
 from collidium.optim._matrix_optimizer import MatrixOptimizer, Rule
 from collidium.optim._momentum import MOMENTUM
 from collidium.optim._pipeline import Composition
@@ -112,3 +114,15 @@ class Muon(MatrixOptimizer):
             "eps": eps,
         }
         super().__init__(params, defaults)
+
+
+MUON_INFO = OptimizerInfo(
+    name="muon",
+    build=Muon,
+    rule=MUON,
+    lr=0.02,
+    recipe=MappingProxyType({"shape_factor": "match_rms", "weight_decay": 0.1}),
+    reference="K. Jordan et al. (2024); J. Liu et al., arXiv:2502.16982",
+    state_bytes=4.0,
+    claim="about twice the compute efficiency of AdamW with decay and matched update RMS",
+)

@@ -144,18 +144,21 @@ def iterate_gram(x: Tensor, triples: Sequence[Triple]) -> Tensor:
     Parameters
     ----------
     x : Tensor, (B, r, k), 1
-        ``r <= k``, normalised.
+        ``r <= k``, normalised; contiguous, or the transpose of contiguous tall matrices.
     triples : sequence of (a, b, c)
         Coefficients of every step.
 
     Returns
     -------
     Tensor, (B, r, k), 1
+        Lies in memory as ``x`` does.
     """
+    is_tall = not x.is_contiguous()
     first, every = RESTARTS["half" if x.dtype.itemsize < 4 else "full"]
     cuts = [0, *range(first, len(triples), every), len(triples)]
     for start, stop in pairwise(cuts):
-        x = torch.bmm(_accumulated_polynomial(torch.bmm(x, x.mT), triples[start:stop]), x)
+        polynomial = _accumulated_polynomial(torch.bmm(x, x.mT), triples[start:stop])
+        x = torch.bmm(x.mT, polynomial.mT).mT if is_tall else torch.bmm(polynomial, x)
     return x
 
 

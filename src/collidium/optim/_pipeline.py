@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
 
 from collidium.optim._matrix_view import MatrixView
+from collidium.optim._scratch import Scratch
 
 Options = MutableMapping[str, Any]
 
@@ -28,10 +29,9 @@ SLOTS: Mapping[int, str] = MappingProxyType(
         9: "apply and hooks",
     }
 )
-LAST_GROUP_SLOT = 1
 CHUNK_BYTES: Mapping[str, int] = MappingProxyType({"cpu": 4 << 20, "cuda": 256 << 20})
-"""Float32 bytes of the matrices that pass together through slots 2 to 9: enough to batch, little enough to stay in
-cache (CPU) and to bound the memory of a step."""
+"""Float32 bytes of the matrices that pass together through the slots, if one of them batches: enough for that, little
+enough to stay in cache (CPU) and to bound the memory of a step."""
 
 
 @dataclass(slots=True)
@@ -60,13 +60,15 @@ class ParameterStep:
 class MatrixStep:
     """One matrix parameter on its way through the slots.
 
-    A slot replaces ``update``, ``blocks``, ``factors`` and ``rate``; it never writes into the tensor it finds there,
-    which may be the gradient or a state buffer.
+    A slot replaces ``update``, ``blocks``, ``scales``, ``factors`` and ``rate``; it never writes into the tensor it
+    finds there, which may be the gradient or a state buffer.
 
     Parameters
     ----------
     weight : Tensor, any shape, 1
         The parameter.
+    gradient : Tensor, same shape
+        Of this step, only read.
     state : dict of str to Tensor
         Persistent state; the entries declared by the slots.
     view : MatrixView
@@ -75,18 +77,25 @@ class MatrixStep:
         The gradient at first; the momentum mix after slot 2.
     rate : float
         Learning rate; slot 6 may change it.
+    scratch : Scratch
+        Memory that lasts until the last slot has seen the matrix.
     blocks : list of Tensor, each (..., m, n)
         Directions after slot 4, one per block of the view.
+    scales : list of Tensor, each broadcastable to its block, 1
+        What slots 5 and 6 multiply the directions by: a number per matrix, row or column; empty for none.
     factors : list of float
         Shape factors after slot 7, one per block.
     """
 
     weight: Tensor
+    gradient: Tensor
     state: dict[str, Tensor]
     view: MatrixView
     update: Tensor
     rate: float
+    scratch: Scratch = field(default_factory=Scratch)
     blocks: list[Tensor] = field(default_factory=list)
+    scales: list[Tensor] = field(default_factory=list)
     factors: list[float] = field(default_factory=list)
 
     def weight_pieces(self) -> Sequence[Tensor]:
@@ -120,8 +129,12 @@ class Slot:
     initial_state : callable
         ``(weight, options) -> dict`` of new state tensors, made when the parameter first has a gradient.
     advance : callable
-        ``(matrices, options) -> None``. Slots up to 1 see all matrices of a group at once and may shorten the list;
-        later slots see bounded chunks of it.
+        ``(matrices, options) -> None``.
+    scope : {"chunk", "group"}
+        Whether ``advance`` sees bounded chunks of a group's matrices, or first and once all of them; then it may
+        shorten the list.
+    is_batched : bool
+        Whether ``advance`` gains from several matrices at once; without such a slot a chunk is one matrix.
     """
 
     number: int
@@ -130,11 +143,20 @@ class Slot:
     check: Callable[[Options], None] = nothing_to_check
     initial_state: Callable[[Tensor, Options], dict[str, Tensor]] = no_state
     advance: Callable[[list[MatrixStep], Options], None]
+    scope: Literal["chunk", "group"] = "chunk"
+    is_batched: bool = False
 
 
 @dataclass(frozen=True)
 class Composition:
     """A matrix optimizer: the slots that it fills, in order.
+
+    Parameters
+    ----------
+    slots : tuple of Slot
+        In the order of their numbers.
+    presets : Mapping
+        Published options of this member that differ from the defaults of its slots.
 
     Examples
     --------
@@ -149,6 +171,7 @@ class Composition:
     """
 
     slots: tuple[Slot, ...]
+    presets: Mapping[str, object] = field(default_factory=lambda: MappingProxyType({}))
 
     def __post_init__(self) -> None:
         numbers = [slot.number for slot in self.slots]
@@ -160,7 +183,7 @@ class Composition:
         options: dict[str, object] = {"view": "matrix", "split_sizes": ()}
         for slot in self.slots:
             options.update(slot.defaults)
-        return options
+        return {**options, **self.presets}
 
     def check(self, options: Options) -> None:
         """Raise ValueError on an option outside its range."""
@@ -169,7 +192,11 @@ class Composition:
 
     def check_parameter(self, name: str, weight: Tensor, options: Options) -> None:
         """Raise ValueError on a parameter that is not made of matrices."""
-        view_of(options).check(weight.shape, name)
+        self.view(options).check(weight.shape, name)
+
+    def view(self, options: Options) -> MatrixView:
+        """How the parameters of a group are seen as matrices."""
+        return view_of(options)
 
     def initial_state(self, weight: Tensor, options: Options) -> dict[str, Tensor]:
         """New state of a parameter."""
@@ -180,17 +207,18 @@ class Composition:
 
     def advance(self, steps: Sequence[ParameterStep], options: Options) -> None:
         """Move the parameters of one group by one step."""
-        view, rate = view_of(options), float(options["lr"])
+        view, rate, scratch = self.view(options), float(options["lr"]), Scratch()
         matrices = [
-            MatrixStep(weight=step.weight, state=step.state, view=view, update=step.gradient, rate=rate)
+            MatrixStep(step.weight, step.gradient, step.state, view, step.gradient, rate, scratch)
             for step in sorted(steps, key=lambda step: tuple(step.weight.shape))
         ]
         for slot in self.slots:
-            if slot.number <= LAST_GROUP_SLOT:
+            if slot.scope == "group":
                 slot.advance(matrices, options)
-        for chunk in _chunks(matrices):
+        for chunk in _chunks(matrices, any(slot.is_batched for slot in self.slots)):
+            scratch.reset()
             for slot in self.slots:
-                if slot.number > LAST_GROUP_SLOT:
+                if slot.scope == "chunk":
                     slot.advance(chunk, options)
 
     def describe(self) -> tuple[str, ...]:
@@ -209,14 +237,14 @@ def require(options: Options, name: str, holds: bool, allowed: str) -> None:
         raise ValueError(f"{name} is {options[name]!r}; {allowed} is needed")
 
 
-def _chunks(matrices: list[MatrixStep]) -> Iterator[list[MatrixStep]]:
-    """Consecutive matrices of one device up to the byte budget, at least one at a time."""
+def _chunks(matrices: list[MatrixStep], is_batched: bool) -> Iterator[list[MatrixStep]]:
+    """Consecutive matrices of one device up to the byte budget, at least one at a time; else each by itself."""
     chunk: list[MatrixStep] = []
     filled = 0
     for matrix in matrices:
         size = matrix.weight.numel() * torch.float32.itemsize
         device = matrix.weight.device
-        budget = CHUNK_BYTES.get(device.type, CHUNK_BYTES["cpu"])
+        budget = CHUNK_BYTES.get(device.type, CHUNK_BYTES["cpu"]) if is_batched else 0
         if chunk and (filled + size > budget or chunk[-1].weight.device != device):
             yield chunk
             chunk, filled = [], 0

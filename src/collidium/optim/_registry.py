@@ -2,77 +2,67 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from types import MappingProxyType
 
-from torch.optim.optimizer import Optimizer
+from collidium.optim._adago import ADAGO_INFO
+from collidium.optim._adamuon import ADAMUON_INFO
+from collidium.optim._adamw import ADAMW_INFO
+from collidium.optim._adaptive_memory import ADAPTIVE_MEMORY_ADAMW_INFO, ADAPTIVE_MEMORY_SGD_INFO
+from collidium.optim._ademamix import ADEMAMIX_INFO
+from collidium.optim._auon import AUON_INFO, HYBRID_AUON_INFO
+from collidium.optim._conda import CONDA_INFO
+from collidium.optim._drop_muon import DROP_MUON_INFO
+from collidium.optim._fismo import FISMO_INFO
+from collidium.optim._hyperp import HYPERP_INFO
+from collidium.optim._info import OptimizerInfo
+from collidium.optim._lanton import LANTON_INFO
+from collidium.optim._lion import LION_INFO
+from collidium.optim._lipschitz import LIPSCHITZ_ADAMW_INFO, LIPSCHITZ_MUON_INFO
+from collidium.optim._mars import MARS_M_INFO
+from collidium.optim._moonlight import MOONLIGHT_INFO, MUON_MUP_INFO
+from collidium.optim._muon import MUON_INFO
+from collidium.optim._muon_8bit import MUON_8BIT_INFO
+from collidium.optim._muon_clip import MUON_CLIP_INFO
+from collidium.optim._muon_plus_plus import MUON_PLUS_PLUS_INFO
+from collidium.optim._namo import NAMO_D_INFO, NAMO_INFO
+from collidium.optim._normuon import NORMUON_INFO
+from collidium.optim._reg import REG_INFO
+from collidium.optim._signum import SIGNUM_INFO
+from collidium.optim._spectra import SPECTRA_ADAMW_INFO, SPECTRA_ADEMAMIX_INFO, SPECTRA_MUON_INFO, SPECTRA_SIGNUM_INFO
 
-from collidium.optim._adamw import ADAMW, AdamW
-from collidium.optim._matrix_optimizer import Rule
-from collidium.optim._muon import MUON, Muon
-
-
-@dataclass(frozen=True, kw_only=True)
-class OptimizerInfo:
-    """What there is to know about one optimizer.
-
-    Parameters
-    ----------
-    name : str
-        Key of ``OPTIMIZERS`` and of the parameter groups' ``rule``.
-    build : callable
-        The optimizer class.
-    rule : Rule
-        How a group of parameters moves.
-    composition : tuple of str
-        The filled slots, one line each.
-    defaults : Mapping
-        Published options.
-    recipe : Mapping
-        Options that `for_model` uses instead, so that one learning rate serves matrices and the rest.
-    reference : str
-        Publication.
-    state_bytes : float
-        Bytes of state per float32 parameter.
-    claim : str
-        What the publication claims, in its own terms.
-    """
-
-    name: str
-    build: Callable[..., Optimizer]
-    rule: Rule
-    composition: tuple[str, ...]
-    defaults: Mapping[str, object]
-    recipe: Mapping[str, object]
-    reference: str
-    state_bytes: float
-    claim: str
-
-
-OPTIMIZERS: Mapping[str, OptimizerInfo] = MappingProxyType(
-    {
-        "adamw": OptimizerInfo(
-            name="adamw",
-            build=AdamW,
-            rule=ADAMW,
-            composition=ADAMW.describe(),
-            defaults=MappingProxyType({"lr": 1e-3, **ADAMW.defaults}),
-            recipe=MappingProxyType({"betas": (0.9, 0.95), "weight_decay": 0.1}),
-            reference="I. Loshchilov and F. Hutter, arXiv:1711.05101",
-            state_bytes=8.0,
-            claim="decay decoupled from the gradient generalises better than L2 regularisation under Adam",
-        ),
-        "muon": OptimizerInfo(
-            name="muon",
-            build=Muon,
-            rule=MUON,
-            composition=MUON.describe(),
-            defaults=MappingProxyType({"lr": 0.02, **MUON.defaults}),
-            recipe=MappingProxyType({"shape_factor": "match_rms", "weight_decay": 0.1}),
-            reference="K. Jordan et al. (2024); J. Liu et al., arXiv:2502.16982",
-            state_bytes=4.0,
-            claim="about twice the compute efficiency of AdamW with decay and matched update RMS",
-        ),
-    }
+RECORDS: tuple[OptimizerInfo, ...] = (
+    ADAMW_INFO,
+    MUON_INFO,
+    MOONLIGHT_INFO,
+    MUON_MUP_INFO,
+    NORMUON_INFO,
+    ADAMUON_INFO,
+    MARS_M_INFO,
+    ADAGO_INFO,
+    NAMO_INFO,
+    NAMO_D_INFO,
+    REG_INFO,
+    AUON_INFO,
+    HYBRID_AUON_INFO,
+    CONDA_INFO,
+    FISMO_INFO,
+    SIGNUM_INFO,
+    LION_INFO,
+    ADEMAMIX_INFO,
+    MUON_8BIT_INFO,
+    HYPERP_INFO,
+    SPECTRA_ADAMW_INFO,
+    SPECTRA_SIGNUM_INFO,
+    SPECTRA_ADEMAMIX_INFO,
+    SPECTRA_MUON_INFO,
+    LIPSCHITZ_MUON_INFO,
+    LIPSCHITZ_ADAMW_INFO,
+    DROP_MUON_INFO,
+    MUON_CLIP_INFO,
+    LANTON_INFO,
+    ADAPTIVE_MEMORY_SGD_INFO,
+    ADAPTIVE_MEMORY_ADAMW_INFO,
+    MUON_PLUS_PLUS_INFO,
 )
+OPTIMIZERS: Mapping[str, OptimizerInfo] = MappingProxyType({info.name: info for info in RECORDS})

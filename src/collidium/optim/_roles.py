@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -12,6 +12,24 @@ from torch import Tensor, nn
 EMBEDDING_ASPECT = 16
 EMBEDDING_NAMES = frozenset({"embed", "embedding", "embeddings", "embedder", "wte", "wpe", "codebook"})
 HEAD_NAMES = frozenset({"head", "lm_head", "heads", "classifier", "fc_out", "logits"})
+MODULATION_NAMES = frozenset(
+    {
+        "adaln",
+        "adaln_modulation",
+        "film",
+        "modulation",
+        "scale_shift_table",
+        "t_embedder",
+        "temb_proj",
+        "time_embed",
+        "time_embedder",
+        "time_embedding",
+        "time_mlp",
+        "time_proj",
+        "time_text_embed",
+        "timestep_embedder",
+    }
+)
 MATRIX_ROLES = ("matrix", "stack", "conv")
 LAYER_ROLES: Mapping[type[nn.Module], str] = MappingProxyType(
     {
@@ -104,12 +122,14 @@ def guessed_role(name: str, parameter: Tensor) -> str:
     return "matrix"
 
 
-def module_roles(model: nn.Module) -> dict[str, str]:
+def module_roles(model: nn.Module, *, modulation_names: Collection[str] = ()) -> dict[str, str]:
     """Role of every parameter of a model that declares none, by type of layer, else by shape and name.
 
     Parameters
     ----------
     model : nn.Module
+    modulation_names : collection of str
+        Names of modules or parameters, in lower case, whose weights modulate others.
 
     Returns
     -------
@@ -129,8 +149,46 @@ def module_roles(model: nn.Module) -> dict[str, str]:
         for name, _ in module.named_parameters(recurse=False)
         if name != "bias"
     }
-    parameters = model.named_parameters(remove_duplicate=False)
+    parameters = list(model.named_parameters(remove_duplicate=False))
+    for name, parameter in parameters:
+        if parameter.dim() > 1 and not set(modulation_names).isdisjoint(name.lower().split(".")):
+            known[name] = "modulation"
     return {name: known[name] if name in known else guessed_role(name, parameter) for name, parameter in parameters}
+
+
+def time_modulated_roles(model: nn.Module, names: Collection[str] = MODULATION_NAMES) -> dict[str, str]:
+    """Roles for networks that are modulated by a time or a condition, such as diffusion and flow transformers.
+
+    Parameters
+    ----------
+    model : nn.Module
+        Without declared roles of its own.
+    names : collection of str
+        Names of the modules that embed the time or turn it into scales, shifts and gates.
+
+    Returns
+    -------
+    dict of str to str
+        As without modulation, but the weights of those modules are ``"modulation"``, which goes to AdamW: their
+        outputs multiply features instead of being features, and their inputs are the same for all positions.
+
+    Notes
+    -----
+    Nucleus-Image reports that its grouping is tailored to the modulation by time steps; its list of parameters was not
+    available to us, so which modules count is our reading.
+
+    References
+    ----------
+    Nucleus-Image: Sparse MoE for Image Generation, arXiv:2604.12163.
+
+    Examples
+    --------
+    >>> model = nn.ModuleDict({"modulation": nn.Linear(8, 48), "mlp": nn.Linear(8, 8)})
+    >>> roles = time_modulated_roles(model)
+    >>> roles["modulation.weight"], roles["modulation.bias"], roles["mlp.weight"]
+    ('modulation', 'bias', 'matrix')
+    """
+    return module_roles(model, modulation_names=names)
 
 
 def module_split_sizes(model: nn.Module) -> dict[str, tuple[int, ...]]:

@@ -15,6 +15,7 @@ SHAPE_FACTORS: Mapping[str, Callable[[int, int], float]] = MappingProxyType(
         "original": lambda m, n: math.sqrt(max(1.0, m / n)),
         "spectral_mup": lambda m, n: math.sqrt(m / n),
         "match_rms": lambda m, n: 0.2 * math.sqrt(max(m, n)),
+        "match_rms_frobenius": lambda m, n: 0.2 * math.sqrt(m * n),
     }
 )
 
@@ -24,9 +25,10 @@ def shape_factor(name: str, num_outputs: int, num_inputs: int) -> float:
 
     Parameters
     ----------
-    name : {"none", "original", "spectral_mup", "match_rms"}
+    name : {"none", "original", "spectral_mup", "match_rms", "match_rms_frobenius"}
         ``1``; ``sqrt(max(1, m/n))``; ``sqrt(m/n)``, for which the RMS-to-RMS operator norm of the step is the
-        learning rate at every width; ``0.2 sqrt(max(m, n))``, for which the RMS of the step is that of AdamW.
+        learning rate at every width; ``0.2 sqrt(max(m, n))``, for which the RMS of the step is that of AdamW;
+        ``0.2 sqrt(m n)``, the same for directions of Frobenius norm one instead of singular values one.
     num_outputs, num_inputs : int
         Shape of one matrix: the slice of a stack, the block of a split weight.
 

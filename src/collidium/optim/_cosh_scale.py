@@ -1,0 +1,95 @@
+"""Slots 4 and 5 of AuON: one scale per matrix, from the hyperbolic cosine of its entries."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from collidium.optim._momentum import storage_dtype
+from collidium.optim._names import unknown_name
+from collidium.optim._pipeline import MatrixStep, Options, Slot, require
+
+SCALINGS = {
+    "paper": "the normalised matrix is divided by the root mean square of its hyperbolic cosines",
+    "code": "the matrix as it comes is divided by it",
+}
+SHARPNESS = {"paper": 1.0, "code": 1.5}
+ROOT_EPS = 1e-8
+
+
+def cosh_scale(
+    matrix: Tensor, scaling: str = "paper", *, gamma: float = 1.0, eps: float = 1e-7, spare: Tensor | None = None
+) -> Tensor:
+    """What AuON multiplies a matrix by.
+
+    Parameters
+    ----------
+    matrix : Tensor, (..., m, n)
+        Matrix or stack of matrices; only read.
+    scaling : {"paper", "code"}
+        ``1 / (||X||_F rho)`` or ``1 / rho``.
+    gamma : float
+        Factor in the argument of the hyperbolic cosine.
+    eps : float
+        Added to the Frobenius norm, in units of the matrix.
+    spare : Tensor, shape of ``matrix``, optional
+        Working memory.
+
+    Returns
+    -------
+    Tensor, (..., 1, 1)
+        With ``rho = sqrt(mean(cosh(gamma X / ||X||_F)^2))``.
+
+    Examples
+    --------
+    >>> cosh_scale(torch.tensor([[3.0, 0.0], [0.0, 4.0]])) * 5.0
+    tensor([[0.8776]])
+    """
+    norm = torch.linalg.vector_norm(matrix, dim=(-2, -1), keepdim=True).add_(eps)
+    cosh = torch.mul(matrix, gamma / norm, out=spare).cosh_()
+    count = matrix.shape[-2] * matrix.shape[-1]
+    rho: Tensor = torch.linalg.vector_norm(cosh, dim=(-2, -1), keepdim=True).div_(count**0.5).add_(ROOT_EPS)
+    return rho.mul_(norm).reciprocal_() if scaling == "paper" else rho.reciprocal_()
+
+
+def _check(options: Options) -> None:
+    if options["scaling"] not in SCALINGS:
+        raise unknown_name("scaling", options["scaling"], SCALINGS)
+    gamma = options["gamma"]
+    require(options, "gamma", gamma is None or gamma > 0.0, "a number > 0 or None")
+    require(options, "norm_eps", options["norm_eps"] > 0.0, "a number > 0")
+
+
+def _scale(block: Tensor, spare: Tensor, options: Options) -> Tensor:
+    scaling = options["scaling"]
+    gamma = SHARPNESS[scaling] if options["gamma"] is None else options["gamma"]
+    return cosh_scale(block, scaling, gamma=gamma, eps=options["norm_eps"], spare=spare)
+
+
+def _direct(matrices: list[MatrixStep], options: Options) -> None:
+    for matrix in matrices:
+        for block in matrix.view.blocks(matrix.update):
+            spare = matrix.scratch.like(block)
+            matrix.blocks.append(torch.mul(block, _scale(block, spare, options), out=spare))
+
+
+def _rescale(matrices: list[MatrixStep], options: Options) -> None:
+    for matrix in matrices:
+        wide = [block.to(storage_dtype(matrix.weight)) for block in matrix.blocks]
+        matrix.scales = [_scale(block, matrix.scratch.like(block), options) for block in wide]
+
+
+COSH_DIRECTION = Slot(
+    number=4,
+    variant="momentum over the root mean square of its hyperbolic cosines",
+    defaults={"scaling": "paper", "gamma": None, "norm_eps": 1e-7},
+    check=_check,
+    advance=_direct,
+)
+COSH_SCALE = Slot(
+    number=5,
+    variant="over the root mean square of its hyperbolic cosines",
+    defaults={"scaling": "paper", "gamma": None, "norm_eps": 1e-7},
+    check=_check,
+    advance=_rescale,
+)
