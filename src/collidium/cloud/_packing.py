@@ -19,8 +19,8 @@ from collidium.cloud._schema import FeatureSchema
 
 JET_COLUMNS = ("label", "weight", "event_id")
 _P4_COLUMNS = ("part_energy", "part_px", "part_py", "part_pz")
-# the columns and features of a chunk fit the cache of one core
-_CHUNK_PARTICLES = 16_384
+# enough particles for each call to outweigh the change of threads that it may bring
+_CHUNK_PARTICLES = 65_536
 
 Matrix = NDArray[np.float32]
 
@@ -123,7 +123,8 @@ def _fill(
             column[:] = jets.particles[name].take(rows, mode="clip")
         else:
             column[:] = np.repeat(jets.scalars[name][chosen], lengths)
-    p4[:] = columns[: len(_P4_COLUMNS)].numpy().T
+    for place in range(len(_P4_COLUMNS)):
+        p4[:, place] = columns[place].numpy()
     schema.compute(ParticleColumns(dict(zip(names, columns.unbind(), strict=True))), out=torch.from_numpy(x))
 
 
