@@ -26,8 +26,22 @@ ALLOWED: dict[str, set[str]] = {
     "train": {"artifact", "cloud", "models", "objectives", "optim"},
     "evaluate": {"artifact", "cloud", "models", "train"},
     "report": {"artifact", "cloud", "evaluate", "train"},
+    "study": {"artifact", "cloud", "models", "objectives", "optim", "report"},
+    "measure": {"artifact"},
     "recipes": {"artifact", "cloud", "collide", "detect", "evaluate", "io", "models", "objectives", "optim", "train"},
-    "cli": {"artifact", "cloud", "collide", "evaluate", "io", "models", "recipes", "report", "train"},
+    "cli": {
+        "artifact",
+        "cloud",
+        "collide",
+        "evaluate",
+        "io",
+        "measure",
+        "models",
+        "recipes",
+        "report",
+        "study",
+        "train",
+    },
 }
 
 # third-party packages that a room may import when it is imported; others only inside functions
@@ -44,6 +58,8 @@ AT_IMPORT: dict[str, set[str]] = {
     "train": {"numpy", "safetensors", "torch"},
     "evaluate": {"numpy", "pyarrow", "torch"},
     "report": {"matplotlib", "mplhep", "numpy"},
+    "study": {"numpy", "torch"},
+    "measure": {"numpy", "scipy"},
     "recipes": set(),
     "cli": {"numpy", "rich", "tyro"},
 }

@@ -20,6 +20,9 @@ VERBS = {
     "report": "make one HTML page of a run and its predictions",
     "show": "print what an artifact is",
     "run": "run a chain of stages, e.g. the quickstart",
+    "fit": "fit a HistFactory workspace",
+    "limit": "test a signal strength and find its upper limits",
+    "bench": "compare optimizers on language, jets and associative memory",
 }
 INTERRUPTED = 130
 

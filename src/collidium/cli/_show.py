@@ -17,6 +17,7 @@ from collidium.artifact import Manifest, read_manifest
 from collidium.cli._arguments import parse
 from collidium.cloud import SPLITS, Dataset
 from collidium.evaluate import Evaluation
+from collidium.study import Study
 from collidium.train import Run
 
 
@@ -43,6 +44,11 @@ def run(argv: list[str]) -> int:
 def print_metrics(path: Path) -> None:
     """Print the headline figures of predictions."""
     _show_predictions(Console(highlight=False, markup=False), path)
+
+
+def print_study(path: Path) -> None:
+    """Print the figures of a study."""
+    _show_study(Console(highlight=False, markup=False), path)
 
 
 def _print_manifest(console: Console, path: Path, manifest: Manifest) -> None:
@@ -115,12 +121,32 @@ def _show_predictions(console: Console, path: Path) -> None:
     console.print(table)
 
 
+def _show_study(console: Console, path: Path) -> None:
+    study = Study.open(path)
+    figures = ("rate", "loss", "steps_fraction", "tail_recall", "entropy", "state_bytes", "optimizer_milliseconds")
+    for task in dict.fromkeys(row["task"] for row in study.summary):
+        table = Table(title=task, title_justify="left")
+        table.add_column("member", no_wrap=True)
+        for name in ("rate", "loss", "steps", "tail", "entropy", "state B", "ms"):
+            table.add_column(name, justify="right", no_wrap=True)
+        table.add_column("diverged", no_wrap=True)
+        for row in (row for row in study.summary if row["task"] == task):
+            diverged = "always" if row["rate"] is None else f"{row['num_diverged']} of {row['num_seeds']}"
+            table.add_row(row["member"], *(_short(row[name]) for name in figures), diverged)
+        console.print(table)
+
+
 def _number(value: object) -> str:
     return f"{value:.5g}" if isinstance(value, int | float) else ""
+
+
+def _short(value: float | None) -> str:
+    return "" if value is None else f"{value:.3g}"
 
 
 _SHOW: dict[str, Callable[[Console, Path], None]] = {
     "dataset": _show_dataset,
     "run": _show_run,
     "predictions": _show_predictions,
+    "study": _show_study,
 }

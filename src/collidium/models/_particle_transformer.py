@@ -17,6 +17,8 @@ from collidium.models._layout import Layout
 from collidium.models._norm import CloudBatchNorm
 from collidium.models._pairs import PairEmbedding
 
+_PART_ROWS = 2048
+
 
 @dataclass(frozen=True, kw_only=True)
 class ParticleTransformerConfig:
@@ -214,6 +216,12 @@ class Block(nn.Module):
         return out
 
     def _feed_forward(self, x: Tensor) -> Tensor:
+        if x.dim() > 2 or x.device.type != "cpu" or torch.is_grad_enabled():
+            return self._feed_forward_rows(x)
+        # On a CPU the hidden layer of a part stays in the cache.
+        return torch.cat([self._feed_forward_rows(part) for part in torch.split(x, _PART_ROWS)])
+
+    def _feed_forward_rows(self, x: Tensor) -> Tensor:
         hidden = self.dropout(functional.gelu(self.expand(self.feedforward_norm(x))))
         return torch.addcmul(self.dropout(self.contract(self.activation_norm(hidden))), x, self.residual_scale)
 
