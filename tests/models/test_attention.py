@@ -61,6 +61,18 @@ def test_packed_attention_and_its_gradients_equal_the_definition() -> None:
         torch.testing.assert_close(ours, theirs)
 
 
+def test_inference_without_bias_equals_the_definition() -> None:
+    torch.manual_seed(2)
+    grouped = make_buckets(LENGTHS, device=torch.device("cpu"))
+    qkv = torch.randn(sum(LENGTHS), 3 * H * D, dtype=torch.float64)
+    slots = grouped.spread(qkv)
+    with torch.no_grad():
+        attended = packed_attention(slots[:, : H * D], slots[:, H * D :], grouped, num_heads=H)
+    no_bias = [torch.zeros(H, n, n, dtype=torch.float64) for n in LENGTHS]
+    expected = attend_one_by_one(*qkv.chunk(3, 1), no_bias, LENGTHS)
+    torch.testing.assert_close(grouped.collect(attended), expected)
+
+
 def test_pooling_and_its_gradients_equal_the_definition() -> None:
     torch.manual_seed(1)
     grouped = make_buckets(LENGTHS, device=torch.device("cpu"))

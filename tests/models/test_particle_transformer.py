@@ -69,3 +69,12 @@ def test_blocks_have_no_other_layers() -> None:
     kinds = {type(m).__name__ for m in PUBLISHED.build(17, 0, 10, seed=0).blocks[0].children()}
     assert kinds == {"LayerNorm", "FusedProjection", "Linear", "Dropout"}
     assert isinstance(PLAIN.build(17, 0, 10, seed=0).blocks, nn.ModuleList)
+
+
+def test_inference_in_parts_equals_the_whole(batch, monkeypatch: pytest.MonkeyPatch) -> None:
+    cloud = batch([5, 7]).cloud
+    model = ParticleTransformerConfig(num_blocks=2).build(7, 3, 4, seed=0).eval()
+    whole = model(cloud).detach()
+    monkeypatch.setattr("collidium.models._particle_transformer._PART_ROWS", 3)
+    with torch.no_grad():
+        torch.testing.assert_close(model(cloud), whole, rtol=0, atol=1e-5)

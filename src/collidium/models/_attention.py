@@ -57,6 +57,8 @@ def packed_attention(
     """
     attend: Callable[..., Tensor] = _PackedAttention.apply
     with torch.autocast(q.device.type, enabled=False):
+        if bias is None and not threshold and not torch.is_grad_enabled():
+            return _fused(q, kv, buckets, num_heads)
         return attend(q, kv, bias, buckets, num_heads, threshold)
 
 
@@ -130,6 +132,19 @@ def dense_attention(q: Tensor, kv: Tensor, *, num_heads: int, bias: Tensor, drop
     attended = functional.scaled_dot_product_attention(qh, kh, vh, attn_mask=bias.to(qh.dtype), dropout_p=dropout)
     # Kernels differ in the strides of their result, and an exported graph must not depend on the one that traced it.
     return attended.transpose(1, 2).clone(memory_format=torch.contiguous_format).flatten(2)
+
+
+def _fused(q: Tensor, kv: Tensor, buckets: Buckets, num_heads: int) -> Tensor:
+    """The same by Torch's fused kernel, which keeps no weights; with a bias it is the slower one."""
+    out, work = torch.empty_like(q, memory_format=torch.contiguous_format), torch.promote_types(q.dtype, torch.float32)
+    for bucket in buckets.buckets:
+        size = (bucket.num_jets, bucket.length, num_heads, -1)
+        parts = (q[bucket.slots], *kv[bucket.slots].chunk(2, 1))
+        qh, kh, vh = (part.to(work).reshape(size).transpose(1, 2) for part in parts)
+        mask = None if bucket.pad is None else ~bucket.pad[:, None, None]
+        attended = functional.scaled_dot_product_attention(qh, kh, vh, attn_mask=mask)
+        out[bucket.slots] = attended.transpose(1, 2).reshape(-1, q.shape[1])
+    return out
 
 
 class _PackedAttention(torch.autograd.Function):

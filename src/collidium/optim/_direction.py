@@ -52,8 +52,8 @@ class DirectionOptions(TypedDict, total=False):
 
 # The cost table, from measurements with one thread on a CPU with AMX. A bfloat16 product has a fixed start-up cost
 # there, so float32 wins for products r^2 k below 2^19; the Gram form is level at k = 2 r and wins from k = 3 r on in
-# both precisions; the eigendecomposition never wins. CUDA devices follow the same aspect (the operation counts are
-# equal) and have no lower limit for bfloat16.
+# both precisions (in bfloat16 measured with fewer restarts than now); the eigendecomposition never wins. CUDA devices
+# follow the same aspect (the operation counts are equal) and have no lower limit for bfloat16.
 FLOAT32_BELOW = {"cpu": 1 << 19}
 GRAM_FROM_ASPECT = 3
 
