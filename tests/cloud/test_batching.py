@@ -181,3 +181,12 @@ def test_memory_does_not_grow_with_the_dataset(
     size = sum(file.stat().st_size for file in (tmp_path / "80").iterdir()) / 2**20
     assert size > 60, "the larger dataset must be larger than the allowance below"
     assert peaks[1] - peaks[0] < 20, f"peak memory {peaks} MiB for 4 and 80 shards"
+
+
+def test_batches_that_are_kept_stay_as_they_were(dataset_path: Path) -> None:
+    plan = _plan(dataset_path, window_jets=100, batch_size=16)
+    copies = [cloud.x.clone() for cloud in plan.epoch(seed=3)]
+    kept = [cloud.x for cloud in plan.epoch(seed=3)]
+    for _ in plan.epoch(seed=4):
+        pass
+    assert all(torch.equal(a, b) for a, b in zip(kept, copies, strict=True))

@@ -61,3 +61,11 @@ def test_joined_clouds_are_the_cloud_of_all_jets(make_jets: Callable[..., Jets])
     joined, whole = Cloud.concat(parts), cloud.take(order)
     for field in dataclasses.fields(Cloud):
         assert torch.equal(getattr(joined, field.name), getattr(whole, field.name))
+
+
+def test_a_slice_shows_the_jets_in_place(make_jets: Callable[..., Jets]) -> None:
+    cloud = make_cloud(make_jets(30), feature_set("kin"))
+    part, taken = cloud.slice(4, 11), cloud.take(torch.arange(4, 11))
+    for name in ("p4", "x", "offsets", "g", "y", "w", "event_id"):
+        assert torch.equal(getattr(part, name), getattr(taken, name))
+    assert part.x.untyped_storage().data_ptr() == cloud.x.untyped_storage().data_ptr()

@@ -11,6 +11,7 @@ import torch
 
 from collidium.cloud import FeatureSchema, Jets, ParticleColumns, feature_set, make_cloud
 from collidium.cloud import _packing as packing
+from collidium.cloud._memory import RecycledMemory
 from collidium.cloud._packing import pack
 
 
@@ -47,7 +48,9 @@ def _reference(jets: Jets) -> np.ndarray:
 
 def _packed(jets: Jets, rows: np.ndarray, *, max_particles: int) -> torch.Tensor:
     lengths = np.minimum(jets.lengths[rows], max_particles)
-    return pack([(jets, rows)], lengths, feature_set("full"), max_particles=max_particles).x
+    places = np.arange(len(rows))
+    memory = RecycledMemory()
+    return pack([(jets, rows)], lengths, places, feature_set("full"), max_particles=max_particles, memory=memory).x
 
 
 def test_features_are_those_of_float64(make_jets: Callable[..., Jets]) -> None:
@@ -90,12 +93,15 @@ def test_chunks_change_nothing_and_threads_no_bit(
     assert torch.allclose(alone, whole, rtol=0, atol=2e-6)
 
 
-def test_parts_are_packed_in_their_order(make_jets: Callable[..., Jets]) -> None:
+def test_jets_of_all_parts_go_to_their_places(make_jets: Callable[..., Jets]) -> None:
     parts = [(make_jets(30, seed=i), np.arange(0, 30, step)) for i, step in enumerate((1, 2, 3))]
     nothing = (make_jets(3), np.zeros(0, dtype=np.int64))
     chosen = Jets.concat([jets.take(rows) for jets, rows in parts])
-    ours = pack([*parts[:2], nothing, parts[2]], chosen.lengths, feature_set("full"), max_particles=1000)
-    theirs = make_cloud(chosen, feature_set("full"))
+    places = np.random.default_rng(0).permutation(len(chosen))
+    all_parts = [*parts[:2], nothing, parts[2]]
+    schema, memory = feature_set("full"), RecycledMemory()
+    ours = pack(all_parts, chosen.lengths, places, schema, max_particles=1000, memory=memory)
+    theirs = make_cloud(chosen, schema).take(torch.from_numpy(np.argsort(places)))
     assert torch.allclose(ours.x, theirs.x, rtol=0, atol=2e-6)
     for name in ("p4", "offsets", "y", "w", "event_id"):
         assert torch.equal(getattr(ours, name), getattr(theirs, name))

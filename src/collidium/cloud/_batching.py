@@ -14,6 +14,7 @@ from collidium.artifact import InputError
 from collidium.cloud._cloud import Cloud
 from collidium.cloud._columns import MOMENTUM_COLUMNS
 from collidium.cloud._dataset import Dataset
+from collidium.cloud._memory import RecycledMemory
 from collidium.cloud._packing import JET_COLUMNS, pack, with_jet_features
 from collidium.cloud._schema import FeatureSchema
 from collidium.cloud._split import SplitName
@@ -65,6 +66,10 @@ class BatchPlan:
         """Jets of the split in each shard."""
         return np.array([len(self.dataset.rows(i, self.split)) for i in range(self.dataset.num_shards)], dtype=np.int64)
 
+    @cached_property
+    def _memory(self) -> RecycledMemory:
+        return RecycledMemory()
+
     @property
     def num_jets(self) -> int:
         """Jets in the split."""
@@ -110,26 +115,36 @@ class BatchPlan:
             order = np.arange(size)
             if self.is_shuffled:
                 order = np.random.default_rng([seed, epoch, 1, number]).permutation(order)
-            pending = yield from self._batches(shards, order[max(first - begin, 0) : end - begin], pending)
+            skipped, wanted, cut = np.split(order, (max(first - begin, 0), max(end - begin, 0)))
+            pending = yield from self._batches(shards, wanted, np.concatenate([skipped, cut]), pending)
         if pending is not None and self.has_partial_batch:
-            yield self._batch(pending, np.arange(len(pending)))
+            yield self._by_length(pending)
 
     def _batches(
-        self, shards: NDArray[np.int64], order: NDArray[np.int64], pending: Cloud | None
+        self,
+        shards: NDArray[np.int64],
+        order: NDArray[np.int64],
+        unwanted: NDArray[np.int64],
+        pending: Cloud | None,
     ) -> Generator[Cloud, None, Cloud | None]:
         """Yield the whole batches of the pending jets and a window; return the jets that are left."""
-        window = self._load(shards)
+        rows, lengths = self._choose(shards)
+        missing = 0 if pending is None else min(self.batch_size - len(pending), len(order))
+        rest = (len(order) - missing) % self.batch_size
+        end = len(order) - rest
+        whole = order[missing:end].reshape(-1, self.batch_size)
+        by_length = np.take_along_axis(whole, np.argsort(lengths[whole], axis=1, kind="stable"), axis=1)
+        # the unwanted jets are packed all the same: chunks are then the same wherever an epoch is taken up
+        layout = np.concatenate([order[:missing], by_length.ravel(), order[end:], unwanted])
+        window = self._load(shards, rows, lengths, layout)
         if pending is not None:
-            missing = self.batch_size - len(pending)
-            pending = Cloud.concat([pending, window.take(torch.from_numpy(order[:missing]))])
+            pending = Cloud.concat([pending, window.slice(0, missing)])
             if len(pending) < self.batch_size:
                 return pending
-            yield self._batch(pending, np.arange(self.batch_size))
-            order = order[missing:]
-        rest = len(order) % self.batch_size
-        for cut in range(0, len(order) - rest, self.batch_size):
-            yield self._batch(window, order[cut : cut + self.batch_size])
-        return window.take(torch.from_numpy(order[-rest:])) if rest else None
+            yield self._by_length(pending)
+        for start in range(missing, end, self.batch_size):
+            yield with_jet_features(window.slice(start, start + self.batch_size), self.schema)
+        return window.take(torch.arange(end, len(order))) if rest else None
 
     def _windows(self, seed: int, epoch: int) -> list[NDArray[np.int64]]:
         """Shards in the order of the epoch, cut into windows of enough jets."""
@@ -140,29 +155,39 @@ class BatchPlan:
         number = np.maximum(filled - 1, 0) // self.window_jets
         return [order[number == value] for value in np.unique(number)]
 
-    def _load(self, shards: NDArray[np.int64]) -> Cloud:
-        """The split's jets of a window, in the order of storage; one shard is mapped at a time."""
+    def _choose(self, shards: NDArray[np.int64]) -> tuple[list[NDArray[np.int64]], NDArray[np.int64]]:
+        """The split's rows in each shard of a window, and the particles kept of each of these jets."""
         rows = [self.dataset.rows(int(i), self.split) for i in shards]
         lengths = [
             self.dataset.read_shard(int(i), columns=MOMENTUM_COLUMNS[:1]).lengths[chosen]
             for i, chosen in zip(shards, rows, strict=True)
         ]
+        return rows, np.minimum(np.concatenate(lengths), self.max_particles)
+
+    def _load(
+        self,
+        shards: NDArray[np.int64],
+        rows: list[NDArray[np.int64]],
+        lengths: NDArray[np.int64],
+        order: NDArray[np.int64],
+    ) -> Cloud:
+        """The chosen jets of a window in this order; one shard is mapped at a time."""
+        places = np.empty_like(order)
+        places[order] = np.arange(len(order))
         columns = (*self.schema.columns, *JET_COLUMNS)
+        shard_jets = (self.dataset.read_shard(int(i), columns=columns) for i in shards)
         return pack(
-            (
-                (self.dataset.read_shard(int(i), columns=columns), chosen)
-                for i, chosen in zip(shards, rows, strict=True)
-            ),
-            np.minimum(np.concatenate(lengths), self.max_particles),
+            zip(shard_jets, rows, strict=True),
+            lengths,
+            places,
             self.schema,
             max_particles=self.max_particles,
+            memory=self._memory,
         )
 
-    def _batch(self, window: Cloud, rows: NDArray[np.int64]) -> Cloud:
-        """A batch of these rows, ordered by length where the order is free."""
-        lengths = window.lengths.numpy()[rows]
-        batch = window.take(torch.from_numpy(rows[np.argsort(lengths, kind="stable")]))
-        return with_jet_features(batch, self.schema)
+    def _by_length(self, batch: Cloud) -> Cloud:
+        """A batch whose jets are in no order yet, ordered by length."""
+        return with_jet_features(batch.take(torch.argsort(batch.lengths, stable=True)), self.schema)
 
     def truncated(self) -> tuple[float, float]:
         """Fraction of particles, and of summed pT, that ``max_particles`` cuts away from the split."""

@@ -82,6 +82,25 @@ class Cloud:
         p4, x = self.p4.index_select(0, rows), self.x.index_select(0, rows)
         return Cloud(p4, x, offsets, self.g[index], self.y[index], self.w[index], self.event_id[index])
 
+    def slice(self, start: int, stop: int) -> Cloud:
+        """Jets ``start`` to ``stop``, without copying.
+
+        Parameters
+        ----------
+        start, stop : int
+            First jet and the one after the last, within the cloud.
+
+        Returns
+        -------
+        Cloud
+            ``stop - start`` jets in the same memory.
+        """
+        jets = slice(start, stop)
+        rows = slice(int(self.offsets[start]), int(self.offsets[stop]))
+        offsets = self.offsets[start : stop + 1] - self.offsets[start]
+        scalars = (self.g[jets], self.y[jets], self.w[jets], self.event_id[jets])
+        return Cloud(self.p4[rows], self.x[rows], offsets, *scalars)
+
     @staticmethod
     def concat(parts: Sequence[Cloud]) -> Cloud:
         """Join clouds with the same features.

@@ -42,21 +42,27 @@ class Feature:
     low: float | None = None
     high: float | None = None
 
-    def transform(self, raw: Tensor) -> Tensor:
+    def transform(self, raw: Tensor, *, out: Tensor | None = None) -> Tensor:
         """Bring raw values to the model's scale.
 
         Parameters
         ----------
         raw : Tensor, (...), ``unit``
             Raw values; minus infinity (a logarithm of zero) goes to the lower clip.
+        out : Tensor, (...), optional
+            Where to write; a new tensor by default.
 
         Returns
         -------
         Tensor, (...), 1
             ``clip((raw - shift) * scale, low, high)``.
         """
-        x = raw if self.shift == 0.0 and self.scale == 1.0 else (raw - self.shift).mul_(self.scale)
-        return x if self.low is None and self.high is None else x.clamp(self.low, self.high)
+        x = torch.empty_like(raw) if out is None else out
+        if self.shift == 0.0 and self.scale == 1.0:
+            x.copy_(raw)
+        else:
+            torch.sub(raw, self.shift, out=x).mul_(self.scale)
+        return x if self.low is None and self.high is None else x.clamp_(self.low, self.high)
 
     def inverse(self, x: Tensor) -> Tensor:
         """Undo the transform; exact inside the clip range.

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from collidium.cloud._cloud import Cloud
 from collidium.cloud._features import ParticleColumns
 from collidium.cloud._jets import Jets, gather_rows
+from collidium.cloud._memory import RecycledMemory
 from collidium.cloud._schema import FeatureSchema
 
 JET_COLUMNS = ("label", "weight", "event_id")
@@ -40,17 +41,27 @@ def make_cloud(jets: Jets, schema: FeatureSchema) -> Cloud:
     Cloud
         The jets in the same order, float32.
     """
-    p4, x = _empty_rows(jets.offsets, schema)
-    _fill(jets, _columns(schema), schema, None, np.arange(len(jets)), p4, x)
-    return with_jet_features(_cloud(p4, x, jets.offsets, [jets.scalars]), schema)
+    lengths = np.diff(jets.offsets)
+    everything = np.arange(len(jets))
+    cloud = pack(
+        [(jets, everything)],
+        lengths,
+        everything,
+        schema,
+        max_particles=int(lengths.max(initial=1)),
+        memory=RecycledMemory(),
+    )
+    return with_jet_features(cloud, schema)
 
 
 def pack(
     parts: Iterable[tuple[Jets, NDArray[np.int64]]],
     lengths: NDArray[np.int64],
+    places: NDArray[np.int64],
     schema: FeatureSchema,
     *,
     max_particles: int,
+    memory: RecycledMemory,
 ) -> Cloud:
     """Pack chosen jets of several parts into one cloud, in as many threads as Torch uses.
 
@@ -59,44 +70,54 @@ def pack(
     parts : iterable of (Jets, ndarray of int64)
         Jets and the rows to choose; a part is asked for when the one before is packed.
     lengths : ndarray of int64, (N,)
-        Particles kept of each chosen jet.
+        Particles kept of each chosen jet, in the order of the parts.
+    places : ndarray of int64, (N,)
+        Where each chosen jet goes in the cloud: a permutation.
     schema : FeatureSchema
         The particle features; jet features are left out.
     max_particles : int
         Particles kept of each jet at most, the hardest.
+    memory : RecycledMemory
+        Where momenta and features go.
 
     Returns
     -------
     Cloud
-        N jets in the order of the parts, float32; the number of threads changes no bit.
+        N jets, float32; the number of threads changes no bit.
     """
-    offsets = np.concatenate([[0], np.cumsum(lengths)])
-    p4, x = _empty_rows(offsets, schema)
-    scalars = []
+    offsets = np.zeros(len(lengths) + 1, np.int64)
+    offsets[places + 1] = lengths
+    np.cumsum(offsets, out=offsets)
+    p4, x = (memory.empty(int(offsets[-1]), width) for width in (len(_P4_COLUMNS), len(schema.particle)))
+    fill = partial(_fill, names=_columns(schema), schema=schema, max_particles=max_particles, p4=p4, x=x)
+    before = np.cumsum(lengths) - lengths
+    scalars: dict[str, list[NDArray[Any]]] = {name: [] for name in JET_COLUMNS}
     begin = 0
     with ThreadPoolExecutor(torch.get_num_threads()) as pool:
         for jets, rows in parts:
-            end = begin + len(rows)
-            first, starts = offsets[begin], offsets[begin:end] - offsets[begin]
-            cuts = np.flatnonzero(np.diff(starts // _CHUNK_PARTICLES)) + 1
-            chunks = [np.split(matrix[first : offsets[end]], starts[cuts]) for matrix in (p4, x)]
-            fill = partial(_fill, jets, _columns(schema), schema, max_particles)
-            for _ in pool.map(fill, np.split(rows, cuts), *chunks):
+            part = slice(begin, begin + len(rows))
+            cuts = np.flatnonzero(np.diff((before[part] - before[part][:1]) // _CHUNK_PARTICLES)) + 1
+            targets = np.split(offsets[places[part]], cuts)
+            for _ in pool.map(partial(fill, jets), np.split(rows, cuts), targets):
                 pass
-            scalars.append({name: jets.scalars[name][rows] for name in JET_COLUMNS})
-            begin = end
-    return _cloud(p4, x, offsets, scalars)
+            for name in JET_COLUMNS:
+                scalars[name].append(jets.scalars[name][rows])
+            begin = part.stop
+    label, weight, event_id = (_placed(scalars[name], places) for name in JET_COLUMNS)
+    return Cloud(
+        p4=torch.from_numpy(p4),
+        x=torch.from_numpy(x),
+        offsets=torch.from_numpy(offsets),
+        g=torch.zeros(len(label), 0),
+        y=torch.from_numpy(label.astype(np.int64, copy=False)),
+        w=torch.from_numpy(weight.astype(np.float32, copy=False)),
+        event_id=torch.from_numpy(event_id.astype(np.uint64, copy=False).view(np.int64)),
+    )
 
 
 def with_jet_features(cloud: Cloud, schema: FeatureSchema) -> Cloud:
     """The same cloud with the jet features of a schema."""
     return replace(cloud, g=schema.compute_jet(cloud.p4, cloud.offsets))
-
-
-def _empty_rows(offsets: NDArray[np.int64], schema: FeatureSchema) -> tuple[Matrix, Matrix]:
-    """Room for the momenta and the features; NumPy asks the system for large pages, Torch does not."""
-    T = int(offsets[-1])
-    return np.empty((T, len(_P4_COLUMNS)), np.float32), np.empty((T, len(schema.particle)), np.float32)
 
 
 def _columns(schema: FeatureSchema) -> tuple[str, ...]:
@@ -106,37 +127,47 @@ def _columns(schema: FeatureSchema) -> tuple[str, ...]:
 
 def _fill(
     jets: Jets,
+    chosen: NDArray[np.int64],
+    targets: NDArray[np.int64],
+    *,
     names: Sequence[str],
     schema: FeatureSchema,
-    max_particles: int | None,
-    chosen: NDArray[np.int64],
+    max_particles: int,
     p4: Matrix,
     x: Matrix,
 ) -> None:
-    """Write the particle rows of chosen jets, from the columns that ``_columns`` names."""
+    """Write the particle rows of chosen jets, from row ``targets`` on for each jet."""
     rows, offsets = gather_rows(jets.offsets, chosen, max_particles)
     lengths = np.diff(offsets)
     columns = torch.empty(len(names), len(rows))
     for name, column in zip(names, columns.numpy(), strict=True):
         if name in jets.particles:
-            # the rows lie between offsets, so the check of each is spared
-            column[:] = jets.particles[name].take(rows, mode="clip")
+            _take_into(column, jets.particles[name], rows)
         else:
             column[:] = np.repeat(jets.scalars[name][chosen], lengths)
-    for place in range(len(_P4_COLUMNS)):
-        p4[:, place] = columns[place].numpy()
-    schema.compute(ParticleColumns(dict(zip(names, columns.unbind(), strict=True))), out=torch.from_numpy(x))
+    target_rows = np.arange(len(rows)) + np.repeat(targets - offsets[:-1], lengths)
+    features = schema.compute(ParticleColumns(dict(zip(names, columns.unbind(), strict=True))))
+    for matrix, transposed in ((p4, columns[: len(_P4_COLUMNS)].numpy()), (x, features.numpy().T)):
+        if matrix.size:
+            _as_items(matrix)[target_rows] = _as_items(np.ascontiguousarray(transposed.T))
 
 
-def _cloud(p4: Matrix, x: Matrix, offsets: NDArray[np.int64], scalars: Sequence[dict[str, NDArray[Any]]]) -> Cloud:
-    """Packed rows with the jet columns of all parts; without jet features."""
-    label, weight, event_id = (np.concatenate([part[name] for part in scalars]) for name in JET_COLUMNS)
-    return Cloud(
-        p4=torch.from_numpy(p4),
-        x=torch.from_numpy(x),
-        offsets=torch.from_numpy(np.array(offsets, dtype=np.int64)),
-        g=torch.zeros(len(label), 0),
-        y=torch.from_numpy(label.astype(np.int64)),
-        w=torch.from_numpy(weight.astype(np.float32)),
-        event_id=torch.from_numpy(event_id.astype(np.uint64).view(np.int64)),
-    )
+def _take_into(out: NDArray[np.float32], values: NDArray[Any], rows: NDArray[np.int64]) -> None:
+    """``out = values[rows]``; the rows lie between offsets, so the check of each is spared."""
+    if values.dtype == out.dtype:
+        values.take(rows, mode="clip", out=out)
+    else:
+        out[:] = values.take(rows, mode="clip")
+
+
+def _as_items(matrix: Matrix) -> NDArray[np.void]:
+    """Each row as one item, which NumPy moves in a third of the time; (T,)."""
+    return matrix.view(np.dtype((np.void, matrix.itemsize * matrix.shape[1])))[:, 0]
+
+
+def _placed(parts: Sequence[NDArray[Any]], places: NDArray[np.int64]) -> NDArray[Any]:
+    """Join the parts and bring each jet to its place."""
+    joined = np.concatenate(parts)
+    placed = np.empty_like(joined)
+    placed[places] = joined
+    return placed
