@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import torch
+from torch import nn
 
 import collidium
 from collidium.cli._main import VERBS
@@ -28,6 +30,20 @@ ROOMS = sorted(p.parent.name for p in Path(collidium.__file__).parent.glob("*/__
 def test_pages_name_everything(page: str, names: list[str]) -> None:
     text = (ROOT / page).read_text(encoding="utf-8")
     assert [name for name in names if name not in text] == []
+
+
+def test_the_lines_on_the_optimizers_train() -> None:
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(4, 32), nn.ReLU(), nn.Linear(32, 32), nn.ReLU(), nn.Linear(32, 2))
+    inputs = torch.randn(256, 4)
+    targets = (inputs.norm(dim=1) > 1.8).long()
+    loss = nn.CrossEntropyLoss()
+    lines = (ROOT / "README.md").read_text(encoding="utf-8").split("```python\n")[1].split("```")[0]
+    before = loss(model(inputs), targets).item()
+    given = {"model": model, "loss": loss, "batches": [(inputs, targets)] * 100}
+    exec(lines, given)  # our own page
+    assert {group["rule"] for group in given["optimizer"].param_groups} == {"normuon", "adamw"}
+    assert loss(model(inputs), targets).item() < 0.5 * before
 
 
 def test_links_of_the_readme_exist() -> None:

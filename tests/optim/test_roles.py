@@ -63,3 +63,17 @@ def test_layers_say_what_shapes_cannot() -> None:
 
 def test_matrix_roles_are_those_with_a_view() -> None:
     assert tuple(name for name, role in ROLES.items() if role.view) == MATRIX_ROLES
+
+
+def test_a_sequential_model_begins_with_an_embedding_and_ends_with_a_head() -> None:
+    body = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 8), nn.ReLU())
+    roles = module_roles(nn.Sequential(body, nn.LayerNorm(8), nn.Linear(8, 8), nn.Linear(8, 2), nn.Softmax(-1)))
+    weights = ("0.0.weight", "0.2.weight", "2.weight", "3.weight")
+    assert [roles[name] for name in weights] == ["embedding", "matrix", "matrix", "head"]
+
+
+def test_ends_of_other_types_keep_their_own_role() -> None:
+    roles = module_roles(nn.Sequential(nn.Conv1d(4, 8, 3), nn.Linear(8, 8), nn.MultiheadAttention(8, 2)))
+    assert (roles["0.weight"], roles["1.weight"]) == ("conv", "matrix")
+    assert module_roles(nn.Linear(8, 8))["weight"] == "matrix"
+    assert module_roles(nn.Sequential(nn.ReLU())) == {}

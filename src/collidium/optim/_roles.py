@@ -125,6 +125,8 @@ def guessed_role(name: str, parameter: Tensor) -> str:
 def module_roles(model: nn.Module, *, modulation_names: Collection[str] = ()) -> dict[str, str]:
     """Role of every parameter of a model that declares none, by type of layer, else by shape and name.
 
+    The first and the last layer of a ``Sequential``, where linear, are its embedding and its head.
+
     Parameters
     ----------
     model : nn.Module
@@ -149,11 +151,28 @@ def module_roles(model: nn.Module, *, modulation_names: Collection[str] = ()) ->
         for name, _ in module.named_parameters(recurse=False)
         if name != "bias"
     }
+    known.update(_sequential_ends(model))
     parameters = list(model.named_parameters(remove_duplicate=False))
     for name, parameter in parameters:
         if parameter.dim() > 1 and not set(modulation_names).isdisjoint(name.lower().split(".")):
             known[name] = "modulation"
     return {name: known[name] if name in known else guessed_role(name, parameter) for name, parameter in parameters}
+
+
+def _sequential_ends(model: nn.Module) -> dict[str, str]:
+    """Roles of the linear layers with which a sequential model begins and ends; only there the order is known."""
+    ends = {}
+    for place, role in ((0, "embedding"), (-1, "head")):
+        path, layer = [], model
+        while isinstance(layer, nn.Sequential):
+            children = [item for item in layer.named_children() if any(True for _ in item[1].parameters())]
+            if not children:
+                break
+            name, layer = children[place]
+            path.append(name)
+        if isinstance(layer, nn.Linear) and path:
+            ends[".".join([*path, "weight"])] = role
+    return ends
 
 
 def time_modulated_roles(model: nn.Module, names: Collection[str] = MODULATION_NAMES) -> dict[str, str]:
