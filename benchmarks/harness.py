@@ -101,13 +101,21 @@ def peer_python(name: str, requirements: list[str]) -> Path:
     return python
 
 
-def run_json(python: Path | str, script: Path, *arguments: str | Path, threads: int | None = None) -> dict[str, float]:
-    """Run a script that prints one JSON object as its last line."""
+def run_json(
+    python: Path | str,
+    script: Path,
+    *arguments: str | Path,
+    threads: int | None = None,
+    timeout: float | None = None,
+) -> dict[str, float]:
+    """Run a script that prints one JSON object as its last line; ``subprocess.TimeoutExpired`` after ``timeout``, s."""
     environment = dict(os.environ)
     if threads is not None:
         environment.update(OMP_NUM_THREADS=str(threads), MKL_NUM_THREADS=str(threads))
     command = [str(python), str(script), *map(str, arguments)]
-    output = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env=environment).stdout
+    output = subprocess.run(
+        command, check=True, stdout=subprocess.PIPE, text=True, env=environment, timeout=timeout
+    ).stdout
     result: dict[str, float] = json.loads(output.splitlines()[-1])
     return result
 

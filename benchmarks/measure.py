@@ -1,4 +1,7 @@
-"""Speed of fits, limits, rankings and toys against pyhf (SciPy and Minuit) and, without bins, against iminuit."""
+"""Speed of fits, limits, rankings and toys against pyhf, cabinetry, and without bins against iminuit and zfit.
+
+A peer that does not finish in ten minutes stands with that time: its ratio is a lower bound, and the row says so.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -33,6 +37,9 @@ from collidium.measure import (
 from harness import PEERS, Row, median_seconds, peer_python, publish, run_json
 
 PYHF = ["pyhf==0.7.6", "iminuit==2.33.0", "jsonpatch==1.47"]
+CABINETRY = ["cabinetry==0.6.0", "pyhf==0.7.6", "iminuit==2.33.0"]
+ZFIT = ["zfit==0.28.0"]
+MAX_SECONDS = 600.0
 NUM_TOYS, NUM_PEER_TOYS = 500, 20
 NUM_RANKED = 100
 NUM_EVENTS = 100_000
@@ -90,36 +97,78 @@ def likelihood_of(document: dict[str, Any]) -> HistFactory:
     return HistFactory.of(Workspace.parse(document))
 
 
-def peer(python: Path, mode: str, **item: Any) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Answer:
+    """What a peer said: its figures, how long it took, and words on what went wrong."""
+
+    figures: dict[str, Any]
+    seconds: float | None
+    remark: str = ""
+
+    @property
+    def rate(self) -> float | None:
+        return None if self.seconds is None else 1.0 / self.seconds
+
+
+def ask(python: Path | None, script: str, *arguments: str | Path) -> Answer:
+    """An answer of a peer, bounded in time; ``python`` is None where it could not be installed."""
+    if python is None:
+        return Answer({}, None, ", which could not be installed here")
+    try:
+        found: Any = run_json(python, PEERS / script, *arguments, threads=1, timeout=MAX_SECONDS)
+    except subprocess.TimeoutExpired:
+        return Answer({}, MAX_SECONDS, f", which did not finish in {MAX_SECONDS:.0f} s: a bound")
+    except subprocess.CalledProcessError as error:
+        return Answer({}, None, f", which ended with code {error.returncode}")
+    figures = dict(found["answers"][0] if "answers" in found else found)
+    if "failed" in figures:
+        return Answer(figures, None, ", which failed to converge")
+    return Answer(figures, float(figures["seconds"]))
+
+
+def ask_about(python: Path | None, mode: str, *, script: str = "pyhf_reference.py", **item: Any) -> Answer:
+    """An answer about a workspace."""
     with tempfile.TemporaryDirectory() as folder:
         request = Path(folder) / "request.json"
         request.write_text(json.dumps([{"poi": "mu", **item}]))
-        answer: dict[str, Any] = run_json(python, PEERS / "pyhf_reference.py", mode, request, threads=1)["answers"][0]
-        return answer
+        return ask(python, script, mode, request)
 
 
-def fit_rows(python: Path) -> list[Row]:
+def installed(name: str, requirements: list[str]) -> Path | None:
+    """A peer's interpreter, or None where its packages cannot be had."""
+    try:
+        return peer_python(name, requirements)
+    except subprocess.CalledProcessError:
+        return None
+
+
+def fit_rows(python: Path, cabinetry: Path | None) -> list[Row]:
     likelihood = likelihood_of(LARGE)
     ours = median_seconds(lambda: fit(likelihood).errors, repeats=5)
+    best = fit(likelihood).twice_nll
+    answers = {
+        "pyhf 0.7.6, scipy": ask_about(python, "fit", workspace=LARGE, optimizer="scipy"),
+        "pyhf 0.7.6, minuit": ask_about(python, "fit", workspace=LARGE, optimizer="minuit"),
+        "cabinetry 0.6.0": ask_about(cabinetry, "fit", script="cabinetry_reference.py", workspace=LARGE),
+    }
     rows = []
-    for optimizer in ("scipy", "minuit"):
-        answer = peer(python, "fit", workspace=LARGE, optimizer=optimizer)
+    for name, answer in answers.items():
         rows.append(
             Row(
                 name=f"fit with covariance, {len(likelihood.parameters)} parameters",
                 unit="fits/s",
                 ours=1.0 / ours,
-                peer=None if "failed" in answer else 1.0 / answer["seconds"],
-                peer_name=f"pyhf 0.7.6, {optimizer}" + (", which failed" if "failed" in answer else ""),
+                peer=answer.rate,
+                peer_name=name + answer.remark,
                 target=150.0,
             )
         )
-        if "failed" not in answer:
+        if "twice_nll" in answer.figures:
             rows.append(
                 Row(
-                    name=f"2 ln L below that of pyhf, {optimizer}",
+                    name=f"2 ln L below that of {name}",
                     unit="1",
-                    ours=answer["twice_nll"] - fit(likelihood).twice_nll,
+                    ours=answer.figures["twice_nll"] - best,
                     peer=None,
                     peer_name=None,
                     target=-1e-6,
@@ -131,13 +180,13 @@ def fit_rows(python: Path) -> list[Row]:
 def cls_row(python: Path) -> Row:
     likelihood = likelihood_of(MIDDLE)
     ours = median_seconds(lambda: AsymptoticTest(likelihood, "mu").cls(1.0), repeats=5)
-    answer = peer(python, "cls", workspace=MIDDLE, mu=1.0)
+    answer = ask_about(python, "cls", workspace=MIDDLE, mu=1.0)
     return Row(
         name=f"asymptotic CLs with its band, {len(likelihood.parameters)} parameters",
         unit="tests/s",
         ours=1.0 / ours,
-        peer=1.0 / answer["seconds"],
-        peer_name="pyhf 0.7.6, scipy",
+        peer=answer.rate,
+        peer_name="pyhf 0.7.6, scipy" + answer.remark,
         target=200.0,
     )
 
@@ -158,19 +207,33 @@ def ranking_row() -> Row:
     )
 
 
+def small_ranking_row(cabinetry: Path | None) -> Row:
+    likelihood = likelihood_of(SMALL)
+    ours = median_seconds(lambda: ranking(likelihood, "mu"), repeats=3)
+    answer = ask_about(cabinetry, "ranking", script="cabinetry_reference.py", workspace=SMALL)
+    return Row(
+        name=f"fit and ranking of all {len(likelihood.parameters) - 1} others, {len(likelihood.parameters)} parameters",
+        unit="rankings/s",
+        ours=1.0 / ours,
+        peer=answer.rate,
+        peer_name="cabinetry 0.6.0" + answer.remark,
+        target=None,
+    )
+
+
 def toy_row(python: Path) -> Row:
     likelihood = likelihood_of(SMALL)
     theta = fit(likelihood, fixed={"mu": 1.0}).theta
     started = time.perf_counter()
     toy_values(likelihood, theta, partial(qmu_tilde, poi="mu", value=1.0), num_toys=NUM_TOYS, seed=0)
     ours = NUM_TOYS / (time.perf_counter() - started)
-    answer = peer(python, "toys", workspace=SMALL, mu=1.0, num_toys=NUM_PEER_TOYS)
+    answer = ask_about(python, "toys", workspace=SMALL, mu=1.0, num_toys=NUM_PEER_TOYS)
     return Row(
         name=f"toys of the test statistic, {len(likelihood.parameters)} parameters",
         unit="toys/s",
         ours=ours,
-        peer=NUM_PEER_TOYS / answer["seconds"],
-        peer_name="pyhf 0.7.6, scipy",
+        peer=None if answer.rate is None else NUM_PEER_TOYS * answer.rate,
+        peer_name="pyhf 0.7.6, scipy" + answer.remark,
         target=10.0,
     )
 
@@ -196,23 +259,32 @@ def peak_on_exponential(x: np.ndarray) -> Unbinned:
     return Unbinned.of(parameters, [Category.of("all", window, [peak, falling], x)])
 
 
-def unbinned_row(python: Path) -> Row:
+def unbinned_rows(python: Path, zfit: Path | None) -> list[Row]:
     truth = np.array([2_000.0, 125.0, 1.7, NUM_EVENTS - 2_000.0, -0.03])
     x = peak_on_exponential(np.array([125.0])).toy(truth, np.random.default_rng(0)).categories[0].x
     likelihood = peak_on_exponential(x)
     ours = median_seconds(lambda: fit(likelihood).errors, repeats=5)
     with tempfile.TemporaryDirectory() as folder:
-        np.save(Path(folder) / "masses.npy", x)
-        script = PEERS / "iminuit_reference.py"
-        answer = run_json(python, script, Path(folder) / "masses.npy", "105", "160", threads=1)
-    return Row(
-        name=f"unbinned fit with covariance, {len(x)} events, 5 parameters",
-        unit="fits/s",
-        ours=1.0 / ours,
-        peer=1.0 / answer["seconds"],
-        peer_name="iminuit 2.33.0, ExtendedUnbinnedNLL in NumPy, MIGRAD and HESSE",
-        target=5.0,
-    )
+        masses = Path(folder) / "masses.npy"
+        np.save(masses, x)
+        answers = {
+            "iminuit 2.33.0, ExtendedUnbinnedNLL in NumPy, MIGRAD and HESSE": (
+                ask(python, "iminuit_reference.py", masses, "105", "160"),
+                5.0,
+            ),
+            "zfit 0.28.0, Minuit and HESSE": (ask(zfit, "zfit_reference.py", masses, "105", "160"), None),
+        }
+    return [
+        Row(
+            name=f"unbinned fit with covariance, {len(x)} events, 5 parameters",
+            unit="fits/s",
+            ours=1.0 / ours,
+            peer=answer.rate,
+            peer_name=name + answer.remark,
+            target=target,
+        )
+        for name, (answer, target) in answers.items()
+    ]
 
 
 def import_row() -> Row:
@@ -230,7 +302,16 @@ def import_row() -> Row:
 
 def main() -> None:
     python = peer_python("pyhf", PYHF)
-    rows = [*fit_rows(python), cls_row(python), ranking_row(), toy_row(python), unbinned_row(python), import_row()]
+    cabinetry, zfit = installed("cabinetry", CABINETRY), installed("zfit", ZFIT)
+    rows = [
+        *fit_rows(python, cabinetry),
+        cls_row(python),
+        ranking_row(),
+        small_ranking_row(cabinetry),
+        toy_row(python),
+        *unbinned_rows(python, zfit),
+        import_row(),
+    ]
     publish("measure", rows)
 
 

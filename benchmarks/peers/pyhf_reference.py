@@ -2,8 +2,8 @@
 
 Arguments: mode (``nll``, ``fit``, ``cls``, ``limit``, ``ranking`` or ``toys``) and a JSON file with a list of items:
 ``workspace`` and ``patch`` (documents or paths), ``poi`` (null for the background-only model), and for the modes
-``points`` (parameter values by name), ``optimizer`` (``scipy`` or ``minuit``), ``mu``, ``parameters`` or ``num_toys``.
-Prints one JSON object with the list of ``answers``.
+``points`` (parameter values by name), ``optimizer`` (``scipy`` or ``minuit``), ``tolerance`` (of SciPy), ``mu``,
+``parameters`` or ``num_toys``. Prints one JSON object with the list of ``answers``.
 """
 
 from __future__ import annotations
@@ -57,10 +57,33 @@ def fit(item: dict) -> dict:
 
 def cls(item: dict) -> dict:
     model, data = load(item)
+    mu = item["mu"]
     started = time.perf_counter()
-    observed, expected = pyhf.infer.hypotest(item["mu"], data, model, test_stat="qtilde", return_expected_set=True)
+    calculator = pyhf.infer.calculators.AsymptoticCalculator(data, model, test_stat="qtilde")
+    statistic = calculator.teststatistic(mu)
+    distributions = calculator.distributions(mu)
+    observed = calculator.pvalues(statistic, *distributions)[2]
+    expected = calculator.expected_pvalues(*distributions)[2]
     seconds = time.perf_counter() - started
-    return {"observed": float(observed), "expected": [float(value) for value in expected], "seconds": seconds}
+    fitted = calculator.fitted_pars
+    asimov = model.expected_data(fitted.asimov_pars)
+    names = model.config.par_names
+    return {
+        "observed": float(observed),
+        "expected": [float(value) for value in expected],
+        "seconds": seconds,
+        "asimov_values": dict(zip(names, np.asarray(fitted.asimov_pars).tolist(), strict=True)),
+        "twice_nll": {
+            key: float(-2.0 * model.logpdf(getattr(fitted, key), on)[0])
+            for key, on in (
+                ("asimov_pars", data),
+                ("free_fit_to_data", data),
+                ("fixed_poi_fit_to_data", data),
+                ("free_fit_to_asimov", asimov),
+                ("fixed_poi_fit_to_asimov", asimov),
+            )
+        },
+    }
 
 
 def limit(item: dict) -> dict:
@@ -106,7 +129,10 @@ def main() -> None:
     mode, items = MODES[sys.argv[1]], json.loads(Path(sys.argv[2]).read_text())
     answers = []
     for item in items:
-        pyhf.set_backend("numpy", item.get("optimizer", "scipy"))
+        optimizer = item.get("optimizer", "scipy")
+        if "tolerance" in item:
+            optimizer = pyhf.optimize.scipy_optimizer(tolerance=item["tolerance"])
+        pyhf.set_backend("numpy", optimizer)
         try:
             answers.append(mode(item))
         except pyhf.exceptions.FailedMinimization as error:

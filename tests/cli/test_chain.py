@@ -31,8 +31,23 @@ def test_quickstart_in_small(
     assert 0.5 < summary["auc_low"] <= summary["auc"] <= summary["auc_high"] <= 1.0
     assert summary["seconds"] > 0
     HTMLParser().feed(Path(summary["report"]).read_text())
-    kinds = {stage: read_manifest(folder / stage).kind for stage in ("data", "model", "predictions", "report")}
-    assert kinds == {"data": "dataset", "model": "run", "predictions": "predictions", "report": "report"}
+    assert -5.0 < summary["signal_strength"] < 20.0
+    assert summary["signal_strength_true"] == 1.0
+    assert summary["signal_strength"] < summary["upper_limit"]
+    page = Path(summary["report"]).read_text()
+    assert "<section id='fit'" in page
+    assert "<section id='limit'" in page
+    wanted = {
+        "data": "dataset",
+        "model": "run",
+        "predictions": "predictions",
+        "templates": "templates",
+        "fit": "fit",
+        "limit": "limit",
+        "report": "report",
+    }
+    kinds = {stage: read_manifest(folder / stage).kind for stage in wanted}
+    assert kinds == wanted
 
     hashes = {stage: read_manifest(folder / stage).content_hash for stage in kinds}
     started = time.monotonic()

@@ -77,6 +77,15 @@ def test_gradient_and_hessian_against_differences(likelihood: HistFactory, seed:
         np.testing.assert_allclose(hessian[j], row, rtol=1e-5, atol=1e-6 * np.abs(hessian).max())
 
 
+def test_the_gradient_is_the_weighted_jacobian(likelihood: HistFactory) -> None:
+    theta = ordinary_point(likelihood, 5)
+    rates = likelihood.model.rates(theta)
+    weight = np.random.default_rng(1).normal(size=len(rates.bins))
+    expected = weight @ likelihood.model.jacobian(theta, rates)
+    np.testing.assert_allclose(likelihood.model.gradient(rates, weight), expected, rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(likelihood.expand(theta, "fisher").gradient, likelihood.grad(theta), rtol=1e-12)
+
+
 def test_the_fisher_matrix_is_the_hessian_of_the_asimov_set(likelihood: HistFactory) -> None:
     theta = ordinary_point(likelihood, 3)
     asimov = likelihood.asimov(theta)

@@ -126,19 +126,26 @@ def test_a_known_background_and_no_events_give_the_closed_form() -> None:
         ("imax 2", "imax 3", "line 2 states imax 3, the card has 2"),
         ("kmax 3", "kmax 2", "line 4 states kmax 2, the card has 3"),
         ("observation   11     40", "observation 11", "line 7 has 1 observations for 2 bins"),
-        ("observation   11", "observation   -1", "line 7 has -1 where a number of at least 0"),
+        ("observation   11", "observation   -1", "line 7 has -1 for 'high', which has no shapes of data_obs"),
         ("observation   11", "observation   nan", "line 7 has 'nan' where a finite number"),
         ("high   high   high  low", "high   high   mid  low", "line 9 has the bin 'mid', which has no observation"),
         ("sig    dy     top   sig", "sig    sig    top   sig", "names a process twice in one bin"),
         ("rate         5.0    2.0    4.8   1.0   33", "rate 5.0 2.0", "line 12 has 2 entries for 5 processes"),
         ("33\n", "x\n", "line 12 has 'x' where a finite number is needed"),
-        ("lumi   lnN", "lumi   lnU", "has the systematic 'lumi' of type 'lnU'; allowed are lnN, gmN, rateParam"),
+        (
+            "lumi   lnN",
+            "lumi   lnU",
+            "has the systematic 'lumi' of type 'lnU'; allowed are lnN, gmN, shape, rateParam, param",
+        ),
         ("scale  lnN", "lumi  lnN", "line 15 names a systematic 'lumi', which is taken"),
         ("0.8/1.3", "0/1.3", "line 15 has the factor '0/1.3'; positive ones"),
         ("gmN 16", "gmN 30", "says 30 times 0.3 of process 'top', whose rate is 4.8"),
         ("low top 1.0", "low dy 1.0", "has a rateParam of process 'dy' in bin 'low', which does not exist"),
         ("[0.2,3]", "[2,3]", "starts 'tnorm' at 1, outside its bounds [2, 3]"),
-        ("# a comment", "shapes * * file.root", "line 1 has shapes; only counting cards are read"),
+        ("# a comment", "shapes * * file.root", "line 1 has too few words; process, channel, file and object"),
+        ("# a comment", "shapes * * absent.root $PROCESS", "absent.root: no such file"),
+        ("side   gmN", "shapes * * x.root h\nside   gmN", "line 16 has shapes; they have to come before the rates"),
+        ("tnorm  rateParam", "x discrete\ntnorm  rateParam", "has the systematic 'x' of type 'discrete'"),
     ],
 )
 def test_cards_that_are_wrong_name_the_line(old: str, new: str, words: str) -> None:
@@ -146,6 +153,69 @@ def test_cards_that_are_wrong_name_the_line(old: str, new: str, words: str) -> N
     with pytest.raises(InputError) as error:
         HistFactory.of(parse_datacard(CARD.replace(old, new, 1), source="card.txt"))
     assert str(error.value).startswith("card.txt: ")
+    assert words in str(error.value)
+
+
+def test_formulas_of_rates_are_the_published_abcd() -> None:
+    # the background of A is B C / D: with the fitted sidebands 50 * 100 / 500
+    text = """\
+imax 4
+jmax 0
+kmax *
+bin B C D A
+observation 50 100 500 10
+bin B C D A
+process bkg bkg bkg bkg
+process 1 1 1 1
+rate 1 1 1 1
+alpha rateParam A bkg (@0*@1/@2) beta,gamma,delta
+beta rateParam B bkg 40 [0,1000]
+gamma rateParam C bkg 110 [0,1000]
+delta rateParam D bkg 450 [0,2000]
+"""
+    likelihood = HistFactory.of(parse_datacard(text))
+    assert set(likelihood.parameters.names) == {"beta", "gamma", "delta"}
+    result = fit(likelihood)
+    assert result["beta"] * result["gamma"] / result["delta"] == pytest.approx(10.0, abs=1e-4)
+    assert result["delta"] == pytest.approx(500.0, abs=1e-2)
+
+
+def test_a_constrained_rate_and_a_wildcard() -> None:
+    likelihood = card(
+        ("tnorm  rateParam low top 1.0 [0.2,3]", "tnorm rateParam * t?p 1.0\ntnorm param 1.0 0.2"), ("kmax 3", "kmax 4")
+    )
+    assert likelihood.parameters["tnorm"].width == 0.2
+    change = likelihood.expected(at(likelihood, tnorm=1.5)) - likelihood.expected(at(likelihood))
+    np.testing.assert_allclose(change, [0.5 * 4.8, 0.5 * 33.0])
+
+
+def test_groups_are_kept_and_checked() -> None:
+    workspace = parse_datacard(CARD + "theory group = lumi scale\ntheory group += side\n")
+    assert workspace.groups == {"theory": ("lumi", "scale", "side")}
+    with pytest.raises(InputError, match="has the group 'theory' with 'spam', which the card does not hold"):
+        parse_datacard(CARD + "theory group = spam\n")
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("a rateParam low top @0*@1 tnorm", "formula '@0*@1' has @1; it is given 1 arguments"),
+        ("a rateParam low top @0*@1 tnorm,spam", "has a formula of 'spam', which is neither a rateParam nor a param"),
+        ("a rateParam low top (@0+ tnorm", "formula '(@0+' is malformed"),
+        ("a rateParam low top sin(@0) tnorm", "has 'sin(@0)'; numbers, names"),
+        ("a param 0", "has a param; mean and standard deviation"),
+        ("a param 0 0", "has a standard deviation of 0"),
+        ("a shape 1 - - - -", "varies the template of 'sig' in 'high', which has none"),
+        ("* autoMCStats 10", "is of bin 'high', where 'sig' has no template"),
+        ("* autoMCStats 10 0 2", "has the mode '2' of histograms"),
+        ("a group lumi", "NAME group = MEMBERS is needed"),
+    ],
+)
+def test_other_lines_that_are_wrong(line: str, words: str) -> None:
+    text = CARD.replace("kmax 3", "kmax *") + line + "\n"
+    with pytest.raises(InputError) as error:
+        HistFactory.of(parse_datacard(text, source="card.txt"))
+    assert str(error.value).startswith("card.txt: line ")
     assert words in str(error.value)
 
 

@@ -79,3 +79,30 @@ def test_covariance_of_degenerate_parameters_is_an_error_that_names_them(every_m
     likelihood = HistFactory.of(Workspace.parse(every_modifier))
     with pytest.raises(FitError, match=r"singular along|not positive definite along (k, mu|mu, k)"):
         _ = fit(likelihood).covariance
+
+
+@pytest.mark.parametrize("fixed", [{"jes": 0.7}, {"jes": -1.1, "mu": 0.4}, {"stat_sr[0]": 1.1}, {"mu": 0.0}])
+def test_a_fit_near_another_ends_where_it_would_alone(likelihood: HistFactory, fixed: dict[str, float]) -> None:
+    best = fit(likelihood)
+    alone, near = fit(likelihood, fixed=fixed), fit(likelihood, fixed=fixed, near=best)
+    assert near.twice_nll == pytest.approx(alone.twice_nll, abs=1e-7)
+    np.testing.assert_allclose(near.theta, alone.theta, atol=2e-4)
+    # and back: what was held is free again
+    again = fit(likelihood, near=near)
+    assert again.twice_nll == pytest.approx(best.twice_nll, abs=1e-7)
+    np.testing.assert_allclose(again.theta, best.theta, atol=2e-4)
+
+
+def test_a_fit_near_another_stays_in_its_bounds(every_modifier: dict[str, Any]) -> None:
+    settings = every_modifier["measurements"][0]["config"]["parameters"]
+    # the best strength lies inside, that without the shift of the energy scale does not
+    settings.append({"name": "mu", "bounds": [[0.0, 1.6]]})
+    likelihood = HistFactory.of(Workspace.parse(every_modifier))
+    best = fit(likelihood)
+    ends = []
+    for value in (-2.0, 2.0):
+        alone, near = fit(likelihood, fixed={"jes": value}), fit(likelihood, fixed={"jes": value}, near=best)
+        np.testing.assert_allclose(near.theta, alone.theta, atol=2e-4)
+        ends.append(near["mu"])
+    assert max(ends) == 1.6
+    assert best["mu"] < 1.6

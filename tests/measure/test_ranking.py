@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from collidium.artifact import InputError
-from collidium.measure import HistFactory, counting_experiment, fit, ranking
+from collidium.measure import HistFactory, breakdown, counting_experiment, fit, ranking
 
 
 def test_the_impact_of_a_background_is_its_error_over_the_signal() -> None:
@@ -42,3 +42,20 @@ def test_impacts_are_shifts_of_refitted_signal_strengths(likelihood: HistFactory
 def test_held_parameters_have_no_impact(likelihood: HistFactory) -> None:
     with pytest.raises(InputError, match="'norm_tt' is held"):
         ranking(likelihood, "mu", names=["norm_tt"])
+
+
+def test_parts_of_the_error_add_up_where_they_are_independent() -> None:
+    # mu = (n - b gamma) / s: n gives sqrt(n) / s, the sideband e / s
+    likelihood = counting_experiment(signal=10.0, background=100.0, observed=100, background_error=8.0)
+    found = breakdown(likelihood, "mu", {"sideband": ["background[0]"], "none": []})
+    assert found["sideband"] == pytest.approx(0.8, abs=1e-6)
+    assert found["statistics"] == pytest.approx(1.0, abs=1e-6)
+    assert found["total"] == pytest.approx(np.hypot(0.8, 1.0), abs=1e-6)
+    assert found["none"] == 0.0
+
+
+def test_a_group_may_not_hold_what_is_measured(likelihood: HistFactory) -> None:
+    with pytest.raises(InputError, match="a group holds the parameter of interest 'mu'"):
+        breakdown(likelihood, "mu", {"all": ["mu", "jes"]})
+    with pytest.raises(InputError, match="unknown parameter 'jess'"):
+        breakdown(likelihood, "mu", {"all": ["jess"]})

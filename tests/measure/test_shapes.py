@@ -13,11 +13,13 @@ from collidium.artifact import InputError
 from collidium.measure import (
     Bernstein,
     BreitWigner,
+    Dijet,
     DoubleSidedCrystalBall,
     Exponential,
     ExponentialPolynomial,
     Gaussian,
     PowerLaw,
+    RelativisticBreitWigner,
     Shape,
     Voigtian,
     Window,
@@ -44,6 +46,8 @@ CASES: list[tuple[Shape, list[float]]] = [
     (PowerLaw(), [-1.0]),
     (ExponentialPolynomial(order=3), [-2.0, 0.7, -0.3]),
     (Bernstein(order=4), [0.8, 0.5, 0.3, 0.35]),
+    (Dijet(num_parameters=3, energy=400.0), [3.0, 5.0, 0.7]),
+    (RelativisticBreitWigner(), [125.0, 2.5]),
 ]
 IDS = [f"{type(shape).__name__}-{i}" for i, (shape, _) in enumerate(CASES)]
 

@@ -239,3 +239,57 @@ def test_resonances_in_recorded_dimuons(
     assert result.errors[1] < 4e-4 * mass
     total = result["signal"] + result["background"]
     assert total == pytest.approx(len(likelihood.categories[0].x), rel=1e-6)
+
+
+def test_hessian_of_shared_parameters_products_and_weights() -> None:
+    parameters = Parameters(
+        [
+            Parameter(name="mu", init=1.2, lower=0.0),
+            Parameter(name="efficiency", init=0.8, lower=0.1, center=0.8, width=0.05),
+            Parameter(name="mass", init=125.0),
+            Parameter(name="sigma", init=2.0, lower=0.1),
+            Parameter(name="wide", init=1.0, lower=0.1, is_fixed=True),
+            Parameter(name="others", init=300.0, lower=0.0),
+        ]
+    )
+    # both have one mass and one resolution
+    first = Component(
+        name="first",
+        shape=Gaussian(),
+        shape_parameters={"mean": "mass", "sigma": "sigma"},
+        yields=("mu", "efficiency"),
+        scale=200.0,
+    )
+    second = Component(
+        name="second",
+        shape=Voigtian(),
+        shape_parameters={"mean": "mass", "width": "wide", "sigma": "sigma"},
+        yields=("others",),
+    )
+    generator = np.random.default_rng(6)
+    x = generator.normal(125.3, 2.2, 400)
+    likelihood = Unbinned.of(
+        parameters, [Category.of("all", Window(115.0, 135.0), [first, second], x, generator.uniform(0.5, 1.5, 400))]
+    )
+    theta = parameters.init + np.array([0.1, 0.02, 0.2, 0.1, 0.0, 20.0])
+    hessian = likelihood.hessian(theta)
+    free = ~parameters.is_fixed
+    for j in np.flatnonzero(free):
+        up, down = theta.copy(), theta.copy()
+        up[j] += 1e-5 * abs(theta[j])
+        down[j] -= 1e-5 * abs(theta[j])
+        row = (likelihood.grad(up) - likelihood.grad(down)) / (2e-5 * abs(theta[j]))
+        np.testing.assert_allclose(hessian[j][free], row[free], rtol=1e-4, atol=1e-5 * np.abs(row).max())
+    np.testing.assert_array_equal(hessian[~free], 0.0)
+
+
+def test_blocks_of_events_add_up(likelihood: Unbinned) -> None:
+    category = likelihood.categories[0]
+    many = dataclasses.replace(category, x=np.tile(category.x, 9), weight=np.ones(9 * len(category.x)))
+    assert len(many.x) > 8192
+    large = dataclasses.replace(likelihood, categories=(many,))
+    theta = TRUTH + 0.01
+    events = sum(likelihood.expected(theta).values())
+    pull = 0.5 * ((theta[2] - likelihood.centers[2]) / 0.1) ** 2
+    # -sum ln p is nine times as large; the expected events and the constraint are there once
+    assert large.nll(theta) - pull - events == pytest.approx(9 * (likelihood.nll(theta) - pull - events), rel=1e-12)

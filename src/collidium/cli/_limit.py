@@ -17,7 +17,7 @@ class LimitArguments:
     """Flags of the verb."""
 
     workspace: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="WORKSPACE")]
-    """HistFactory workspace in pyhf's JSON, or a counting datacard of Combine."""
+    """HistFactory workspace in pyhf's JSON, a datacard of Combine, or an artifact that holds one."""
     patch: Path | None = None
     """JSON Patch or patch set to apply to it, e.g. the signal."""
     out: Annotated[Path | None, tyro.conf.arg(aliases=["-o"])] = None

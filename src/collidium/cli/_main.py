@@ -20,8 +20,13 @@ VERBS = {
     "report": "make one HTML page of a run and its predictions",
     "show": "print what an artifact is",
     "run": "run a chain of stages, e.g. the quickstart",
-    "fit": "fit a HistFactory workspace",
+    "templates": "make a workspace of a tagger's scores",
+    "fit": "fit a HistFactory workspace, or a resonance in open data",
     "limit": "test a signal strength and find its upper limits",
+    "scan": "scan the profile likelihood of one parameter or two",
+    "rank": "rank nuisance parameters by their impact",
+    "toys": "test a hypothesis with toy experiments",
+    "bumphunt": "search a spectrum for a narrow excess",
     "bench": "compare optimizers on language, jets and associative memory",
 }
 INTERRUPTED = 130

@@ -8,36 +8,49 @@ from typing import Annotated
 
 import tyro
 
+from collidium.artifact import InputError, read_manifest
 from collidium.cli._arguments import beside, parse
 from collidium.cli._progress import TerminalProgress
-from collidium.report import build_report
+from collidium.report import MEASUREMENT_KINDS, build_measurement_report, build_report
 
 
 @dataclass(frozen=True, kw_only=True)
 class ReportArguments:
     """Flags of the verb."""
 
-    run: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
-    """Folder of the run."""
-    predictions: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="PREDICTIONS")]
-    """Folder of its predictions."""
+    paths: Annotated[
+        tuple[Path, ...], tyro.conf.Positional, tyro.conf.arg(metavar="[RUN PREDICTIONS] [MEASUREMENT ...]")
+    ]
+    """Folder of a run and of its predictions, or of measurements, or all of them."""
     data: Path | None = None
-    """Dataset, for the input features and the gallery of jets."""
+    """Dataset of the predictions, for the input features and the gallery of jets."""
     out: Annotated[Path | None, tyro.conf.arg(aliases=["-o"])] = None
-    """Folder of the report; by default the run's name with ``-report``."""
+    """Folder of the report; by default the first folder's name with ``-report``."""
 
 
 def run(argv: list[str]) -> int:
     """Make the page."""
     arguments = parse(ReportArguments, argv, verb="report", description="Make one self-contained page of plots.")
-    out = arguments.out or beside(arguments.run, "report")
-    page = build_report(
-        arguments.run,
-        arguments.predictions,
-        arguments.data,
-        out,
-        progress=TerminalProgress(),
-        command=["collidium", "report", *argv],
-    )
+    if not arguments.paths:
+        raise InputError("collidium report: name a run and its predictions, or measurements")
+    out = arguments.out or beside(arguments.paths[0], "report")
+    progress, command = TerminalProgress(), ["collidium", "report", *argv]
+    if read_manifest(arguments.paths[0]).kind in MEASUREMENT_KINDS:
+        if arguments.data is not None:
+            raise InputError(f"{arguments.data}: --data belongs to a run; {arguments.paths[0]} is a measurement")
+        page = build_measurement_report(arguments.paths, out, progress=progress, command=command)
+    else:
+        if len(arguments.paths) < 2:
+            raise InputError(f"{arguments.paths[0]}: a run needs its predictions behind it")
+        run_path, predictions, *measurements = arguments.paths
+        page = build_report(
+            run_path,
+            predictions,
+            arguments.data,
+            out,
+            measurements=measurements,
+            progress=progress,
+            command=command,
+        )
     print(page)
     return 0

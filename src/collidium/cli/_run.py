@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 import tyro
 
+from collidium.analysis import TemplatesConfig, make_templates
 from collidium.artifact import InputError, atomic_write, json_dumps, read_manifest, to_plain
 from collidium.cli._arguments import parse, recipe_table, take_recipe
 from collidium.cli._progress import TerminalProgress
 from collidium.cli._show import print_metrics
 from collidium.cloud import Dataset
 from collidium.evaluate import EvaluateConfig, Evaluation, evaluate
+from collidium.measure import FIT_NAME, LIMIT_NAME, LimitConfig, WorkspaceConfig, fit_workspace, limit_workspace
 from collidium.recipes import ChainConfig
 from collidium.report import PAGE_NAME, build_report
 from collidium.train import train
@@ -43,6 +46,8 @@ def run(argv: list[str]) -> int:
     arguments = parse(RunArguments, rest, verb=f"run {name}", description=recipe_table("chain"), default=default)
     summary = run_chain(arguments.config, arguments.out, workers=arguments.workers, command=["collidium", "run", *argv])
     print_metrics(arguments.out / "predictions")
+    if "signal_strength" in summary:
+        print(_told(summary))
     print(f"{summary['report']}  ({summary['seconds']:.0f} s)")
     return 0
 
@@ -50,7 +55,7 @@ def run(argv: list[str]) -> int:
 def run_chain(
     config: ChainConfig, out: Path, *, workers: int = 1, command: Sequence[str] | None = None
 ) -> dict[str, str | int | float]:
-    """Generate, train, evaluate and report; finished stages of the same configuration are passed by.
+    """Generate, train, evaluate, measure and report; finished stages of the same configuration are passed by.
 
     Parameters
     ----------
@@ -67,7 +72,9 @@ def run_chain(
     -------
     dict
         What ``summary.json`` holds: ``auc``, ``auc_low``, ``auc_high``, ``accuracy``, ``num_jets``, ``seconds``
-        (wall time of the stages), ``report`` (path of the page) and the seconds of each stage.
+        (wall time of the stages), ``report`` (path of the page) and the seconds of each stage; with a measurement also
+        ``signal_strength``, ``signal_strength_error``, ``signal_strength_true``, ``upper_limit`` and
+        ``upper_limit_expected``.
 
     Raises
     ------
@@ -96,13 +103,18 @@ def run_chain(
             (model, data),
             lambda: evaluate(model, data, predictions, config=measure, progress=progress, command=command),
         ),
-        "report": _stage(
-            report,
-            None,
-            (model, predictions, data),
-            lambda: build_report(model, predictions, data, report, progress=progress, command=command),
-        ),
     }
+    measurements = () if config.templates is None else (out / "fit", out / "limit")
+    if config.templates is not None:
+        seconds["measure"] = _measure(config.templates, out, command)
+    seconds["report"] = _stage(
+        report,
+        None,
+        (model, predictions, data, *measurements),
+        lambda: build_report(
+            model, predictions, data, report, measurements=measurements, progress=progress, command=command
+        ),
+    )
     figures = Evaluation.read(predictions)
     summary: dict[str, str | int | float] = {
         "auc": figures.auc_one_vs_one.value,
@@ -113,11 +125,58 @@ def run_chain(
         "num_test_jets": figures.num_jets,
         "seconds": round(sum(seconds.values()), 1),
         "report": str(report / PAGE_NAME),
+        **({} if config.templates is None else _measured(config.templates, out)),
         **{f"seconds_{stage}": value for stage, value in seconds.items()},
     }
     with atomic_write(out / SUMMARY_NAME, "w") as stream:
         stream.write(json_dumps(summary))
     return summary
+
+
+def _measure(config: TemplatesConfig, out: Path, command: Sequence[str] | None) -> float:
+    """Templates, fit and limit of the scores; returns their seconds."""
+    predictions, templates, best, limit = (out / name for name in ("predictions", "templates", "fit", "limit"))
+    workspace, test = WorkspaceConfig(), LimitConfig()
+    stages = (
+        (
+            templates,
+            config,
+            (predictions,),
+            lambda: make_templates(predictions, templates, config=config, command=command),
+        ),
+        (best, workspace, (templates,), lambda: fit_workspace(templates, best, config=workspace, command=command)),
+        (
+            limit,
+            {"workspace": workspace, "limit": test},
+            (templates,),
+            lambda: limit_workspace(templates, limit, config=workspace, limit=test, command=command),
+        ),
+    )
+    return round(sum(_stage(*stage) for stage in stages), 1)
+
+
+def _measured(config: TemplatesConfig, out: Path) -> dict[str, float]:
+    """Figures of the measurement for the summary; a signal strength on its bound has no error."""
+    best = json.loads((out / "fit" / FIT_NAME).read_text(encoding="utf-8"))
+    limit = json.loads((out / "limit" / LIMIT_NAME).read_text(encoding="utf-8"))
+    strength = best["parameters"][best["poi"]]
+    return {
+        "signal_strength": strength["value"],
+        "signal_strength_error": strength["error"],
+        "signal_strength_true": config.signal_strength,
+        "upper_limit": limit["upper_limit_observed"],
+        "upper_limit_expected": limit["upper_limit_expected"][2],
+    }
+
+
+def _told(summary: Mapping[str, str | int | float]) -> str:
+    """The measurement in one line."""
+    error = summary["signal_strength_error"]
+    width = "" if error is None else f" ± {error:.2f}"
+    return (
+        f"signal strength of the pseudo-data {summary['signal_strength']:.2f}{width} (true "
+        f"{summary['signal_strength_true']:g}), below {summary['upper_limit']:.2f} at 95 % CL"
+    )
 
 
 def _stage(path: Path, config: object | None, inputs: Sequence[Path], make: Callable[[], object]) -> float:

@@ -15,6 +15,16 @@ from rich.table import Table
 
 from collidium.artifact import Manifest, read_manifest
 from collidium.cli._arguments import parse
+from collidium.cli._show_measurement import (
+    show_bumphunt,
+    show_fit,
+    show_limit,
+    show_ranking,
+    show_resonance,
+    show_scan,
+    show_templates,
+    show_toys,
+)
 from collidium.cloud import SPLITS, Dataset
 from collidium.evaluate import Evaluation
 from collidium.study import Study
@@ -149,4 +159,12 @@ _SHOW: dict[str, Callable[[Console, Path], None]] = {
     "run": _show_run,
     "predictions": _show_predictions,
     "study": _show_study,
+    "templates": show_templates,
+    "fit": show_fit,
+    "limit": show_limit,
+    "scan": show_scan,
+    "ranking": show_ranking,
+    "toys": show_toys,
+    "resonance": show_resonance,
+    "bumphunt": show_bumphunt,
 }

@@ -1,5 +1,7 @@
-"""Detector response: from stable particles to the candidates that jets are made of."""
+"""Detectors: the candidates that jets are made of, muon chambers, and calorimeter modules of a trigger."""
 
+from collidium.detect._angle_resolution import CORE_ANGLE, AngleResolution, angle_resolution
+from collidium.detect._blocks import BLOCK_SIZE
 from collidium.detect._calorimeter import (
     ECAL,
     HCAL,
@@ -9,8 +11,38 @@ from collidium.detect._calorimeter import (
     hcal_resolution,
     measure_towers,
 )
+from collidium.detect._chamber import ChamberConfig, strip_resolution
 from collidium.detect._energy_flow import EnergyFlow, energy_flow
 from collidium.detect._helix import Flight, Solenoid, fly
+from collidium.detect._line_fit import LineFit, fit_lines
+from collidium.detect._module import (
+    CELL_SPACING,
+    MASKED,
+    NUM_CELLS,
+    CellGroups,
+    cell_distances,
+    cell_index,
+    cell_positions,
+    image_cells,
+    module_image,
+    module_seams,
+    nearest_cell,
+    telescope_groups,
+)
+from collidium.detect._module_codes import (
+    INPUT_BITS,
+    LINK_BITS,
+    SentModules,
+    charge_shares,
+    float_value,
+    normalise_cells,
+    send_above,
+    send_largest,
+    send_truncated,
+    threshold_for,
+)
+from collidium.detect._module_config import ModuleConfig
+from collidium.detect._muons import Muons, respond_strips, scattering_angle, simulate_muon_block, simulate_muons
 from collidium.detect._particles import (
     CHARGED_HADRON,
     ELECTRON,
@@ -21,7 +53,17 @@ from collidium.detect._particles import (
     StableParticles,
 )
 from collidium.detect._response import RESPONSES, ResponseInfo, cms_response, respond, truth_response
+from collidium.detect._shower_profile import layer_fraction, radial_quantile
+from collidium.detect._showers import (
+    ELECTROMAGNETIC,
+    HADRONIC,
+    PILEUP_ONLY,
+    ModuleCharges,
+    simulate_module_block,
+    simulate_modules,
+)
 from collidium.detect._species import NEUTRINOS, SPECIES, Species, SpeciesColumns, species_of
+from collidium.detect._strip_clusters import Clusters, find_clusters
 from collidium.detect._tracking import (
     LONGITUDINAL,
     TRACKS,
@@ -36,43 +78,89 @@ from collidium.detect._tracking import (
 )
 
 __all__ = [
+    "BLOCK_SIZE",
+    "CELL_SPACING",
     "CHARGED_HADRON",
+    "CORE_ANGLE",
     "ECAL",
+    "ELECTROMAGNETIC",
     "ELECTRON",
+    "HADRONIC",
     "HCAL",
+    "INPUT_BITS",
+    "LINK_BITS",
     "LONGITUDINAL",
+    "MASKED",
     "MUON",
     "NEUTRAL_HADRON",
     "NEUTRINOS",
+    "NUM_CELLS",
     "PHOTON",
+    "PILEUP_ONLY",
     "RESPONSES",
     "SPECIES",
     "TRACKS",
     "TRANSVERSE",
+    "AngleResolution",
     "Calorimeter",
     "Candidates",
+    "CellGroups",
+    "ChamberConfig",
+    "Clusters",
     "EnergyFlow",
     "Flight",
     "ImpactResolution",
+    "LineFit",
+    "ModuleCharges",
+    "ModuleConfig",
+    "Muons",
     "ResponseInfo",
+    "SentModules",
     "Solenoid",
     "Species",
     "SpeciesColumns",
     "StableParticles",
     "Towers",
     "TrackTable",
+    "angle_resolution",
+    "cell_distances",
+    "cell_index",
+    "cell_positions",
+    "charge_shares",
     "cms_response",
     "ecal_resolution",
     "efficiency",
     "energy_flow",
+    "find_clusters",
+    "fit_lines",
+    "float_value",
     "fly",
     "hcal_resolution",
+    "image_cells",
     "impact_resolution",
     "is_found",
+    "layer_fraction",
     "log_normal",
     "measure_towers",
+    "module_image",
+    "module_seams",
+    "nearest_cell",
+    "normalise_cells",
+    "radial_quantile",
     "relative_resolution",
     "respond",
+    "respond_strips",
+    "scattering_angle",
+    "send_above",
+    "send_largest",
+    "send_truncated",
+    "simulate_module_block",
+    "simulate_modules",
+    "simulate_muon_block",
+    "simulate_muons",
     "species_of",
+    "strip_resolution",
+    "telescope_groups",
+    "threshold_for",
     "truth_response",
 ]

@@ -5,6 +5,7 @@ from collidium.evaluate._auc import auc, auc_one_vs_one, auc_one_vs_rest, pair_s
 from collidium.evaluate._bootstrap import Interval, bootstrap, interval, rejection_interval
 from collidium.evaluate._calibration import Reliability, ece, ece_floor, nll, reliability, top_statements
 from collidium.evaluate._compare import Comparison, PairedFigure, compare, p_value
+from collidium.evaluate._earth_mover import earth_mover_distance
 from collidium.evaluate._evaluation import evaluate_predictions
 from collidium.evaluate._figures import METRICS_NAME, Evaluation, PairEvaluation, RejectionFigure
 from collidium.evaluate._predict import EvaluateConfig, evaluate, predict
@@ -35,6 +36,7 @@ __all__ = [
     "bootstrap",
     "compare",
     "confusion_matrix",
+    "earth_mover_distance",
     "ece",
     "ece_floor",
     "evaluate",

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from collidium.measure._groups import ParameterGroup
-from collidium.measure._interpolation import NormCode, NormFactors, ShapeCode, even_part, norm_factors
+from collidium.measure._custom import BinFactor, curvature
+from collidium.measure._interpolation import NormFactors, ShapeCode, even_part
 from collidium.measure._parameters import Matrix, Vector
-from collidium.measure._workspace import Channel, Modifier, Workspace
 
 Index = NDArray[np.intp]
 
@@ -22,11 +20,13 @@ MIN_RATE = 1e-20
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Norm:
-    """normsys of E (block, parameter) pairs sorted by block; X (pair, cell) pairs."""
+class NormTable:
+    """normsys of E (block, parameter) pairs sorted by block, at scale times the parameter; X (pair, cell) pairs."""
 
     factors: NormFactors
     parameter: Index
+    scale: Vector
+    block: Index
     starts: Index
     blocks: Index
     pair: Index
@@ -34,14 +34,35 @@ class _Norm:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Shape:
-    """histosys: Y (cell, parameter) pairs with half the difference and half the sum of the variations, in events."""
+class ShapeTable:
+    """histosys: Y (cell, argument) pairs with half the difference and half the sum of the variations, in events.
+
+    An argument is a parameter times a scale; ``parameter`` is that of each pair.
+    """
 
     cell: Index
     parameter: Index
+    argument: Index
+    argument_parameter: Index
+    argument_scale: Vector
     difference: Vector
     total: Vector
     code: ShapeCode
+
+
+@dataclass(frozen=True, kw_only=True)
+class CustomTable:
+    """A modifier of one's own: M cells, P parameters."""
+
+    cells: Index
+    parameters: Index
+    factor: BinFactor
+
+    def at(self, theta: Vector) -> tuple[Vector, Matrix]:
+        """Factors (M,), none exactly zero, and the derivatives of their logarithms (M, P)."""
+        value, slopes = self.factor.factors(theta[self.parameters])
+        value = np.where(value == 0.0, _TINY, value)
+        return value, slopes / value[:, None]
 
 
 @dataclass(frozen=True)
@@ -60,10 +81,12 @@ class Rates:
         Factors that are parameters themselves.
     kappa, kappa_slope : ndarray, (E,)
         Factors of the normsys and their derivatives.
-    even_slope : ndarray, (K,)
-        Derivative of the even function of the histosys at each parameter.
+    shape_slope : ndarray, (Y,), events
+        Derivatives of the contents by the parameters of the histosys.
     is_floored : ndarray of bool, (B,)
         Bins whose rate would be less than 1e-20.
+    custom : tuple of ndarray, (M, P)
+        Derivatives of the logarithms of the factors of one's own.
     """
 
     bins: Vector
@@ -73,8 +96,9 @@ class Rates:
     linear: Matrix
     kappa: Vector
     kappa_slope: Vector
-    even_slope: Vector
+    shape_slope: Vector
     is_floored: NDArray[np.bool_]
+    custom: tuple[Matrix, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,9 +115,11 @@ class CompiledModel:
     cell_bin: Index
     cell_block: Index
     linear: Index
-    norm: _Norm
-    shape: _Shape
+    norm: NormTable
+    shape: ShapeTable
+    custom: tuple[CustomTable, ...]
     keys: Index
+    gradient_keys: Index
     is_linear: NDArray[np.bool_]
 
     def rates(self, theta: Vector) -> Rates:
@@ -104,22 +130,34 @@ class CompiledModel:
         linear = extended[self.linear]
         factor = np.multiply.reduce(linear, axis=0)
         norm, shape = self.norm, self.shape
-        kappa, kappa_slope = norm.factors.values(theta[norm.parameter])
+        kappa, kappa_slope = norm.factors.values(norm.scale * theta[norm.parameter])
         if len(kappa):
             of_block = np.ones(self.cell_block[-1] + 1)
             of_block[norm.blocks] = np.multiply.reduceat(kappa, norm.starts)
             factor = factor * of_block[self.cell_block]
-        even, even_slope, _ = even_part(theta, shape.code)
+        log_slopes = []
+        for own in self.custom:
+            value, log_slope = own.at(theta)
+            factor[own.cells] *= value
+            log_slopes.append(log_slope)
+        alpha = shape.argument_scale * theta[shape.argument_parameter]
+        even, even_slope, _ = even_part(alpha, shape.code)
         content = self.nominal
         if len(shape.cell):
-            variation = shape.difference * theta[shape.parameter] + shape.total * even[shape.parameter]
+            variation = shape.difference * alpha[shape.argument] + shape.total * even[shape.argument]
             content = content + _sums(shape.cell, variation, len(content))
+        shape_slope = shape.argument_scale[shape.argument] * (
+            shape.difference + shape.total * even_slope[shape.argument]
+        )
         cells = factor * content
         bins = _sums(self.cell_bin, cells, self.num_bins)
         is_floored = bins < MIN_RATE
         if is_floored.any():
             bins = np.maximum(bins, MIN_RATE)
-        return Rates(bins, cells, factor, content, linear, kappa, kappa_slope, even_slope, is_floored)
+        kappa_slope = norm.scale * kappa_slope
+        return Rates(
+            bins, cells, factor, content, linear, kappa, kappa_slope, shape_slope, is_floored, tuple(log_slopes)
+        )
 
     def jacobian(self, theta: Vector, rates: Rates) -> Matrix:
         """Derivatives of the bins, (B, K); zero where a bin is at its floor."""
@@ -128,7 +166,11 @@ class CompiledModel:
             [
                 (rates.cells / rates.linear).ravel(),
                 rates.cells[norm.cell] * (rates.kappa_slope / rates.kappa)[norm.pair],
-                rates.factor[shape.cell] * (shape.difference + shape.total * rates.even_slope[shape.parameter]),
+                rates.factor[shape.cell] * rates.shape_slope,
+                *(
+                    (rates.cells[own.cells][:, None] * slope).ravel()
+                    for own, slope in zip(self.custom, rates.custom, strict=True)
+                ),
             ]
         )
         width = self.num_parameters + 1
@@ -136,6 +178,20 @@ class CompiledModel:
         if rates.is_floored.any():
             jacobian[rates.is_floored] = 0.0
         return jacobian
+
+    def gradient(self, rates: Rates, weight: Vector) -> Vector:
+        """Derivatives of the weighted sum of the bins, (K,): the weights times the Jacobian, for less than that."""
+        norm, shape = self.norm, self.shape
+        of_cell = np.where(rates.is_floored, 0.0, weight)[self.cell_bin]
+        weighted = of_cell * rates.cells
+        of_block = _sums(self.cell_block, weighted, self.cell_block[-1] + 1)
+        parts = [
+            (weighted / rates.linear).ravel(),
+            of_block[norm.block] * (rates.kappa_slope / rates.kappa),
+            (of_cell * rates.factor)[shape.cell] * rates.shape_slope,
+            *(weighted[own.cells] @ slope for own, slope in zip(self.custom, rates.custom, strict=True)),
+        ]
+        return _sums(self.gradient_keys, np.concatenate(parts), self.num_parameters + 1)[:-1]
 
     def curvature(self, theta: Vector, rates: Rates, weight: Vector) -> Matrix:
         """Second derivatives of the weighted sum of the bins, (K, K).
@@ -160,174 +216,58 @@ class CompiledModel:
         row = np.arange(C) * width
         # derivatives of the log of the factor, and of the content
         log_slope = _sums(
-            np.concatenate([(row + self.linear).ravel(), row[norm.cell] + norm.parameter[norm.pair]]),
-            np.concatenate([(1.0 / rates.linear).ravel(), (rates.kappa_slope / rates.kappa)[norm.pair]]),
+            np.concatenate(
+                [
+                    (row + self.linear).ravel(),
+                    row[norm.cell] + norm.parameter[norm.pair],
+                    *((row[own.cells][:, None] + own.parameters).ravel() for own in self.custom),
+                ]
+            ),
+            np.concatenate(
+                [
+                    (1.0 / rates.linear).ravel(),
+                    (rates.kappa_slope / rates.kappa)[norm.pair],
+                    *(slope.ravel() for slope in rates.custom),
+                ]
+            ),
             C * width,
         ).reshape(C, width)[:, :-1]
-        content_slope = _sums(
-            row[shape.cell] + shape.parameter,
-            shape.difference + shape.total * rates.even_slope[shape.parameter],
-            C * width,
-        ).reshape(C, width)[:, :-1]
+        content_slope = _sums(row[shape.cell] + shape.parameter, rates.shape_slope, C * width).reshape(C, width)[:, :-1]
         right = rates.content[:, None] * log_slope + 2.0 * content_slope
         product = log_slope.T @ (right * (of_cell * rates.factor)[:, None])
         total = (product + product.T) / 2.0
         diagonal = total.diagonal() + self._own_curvature(theta, rates, of_cell)
         diagonal[self.is_linear] = 0.0
         np.fill_diagonal(total, diagonal)
+        if self.custom:
+            self._replace_custom(total, theta, rates, of_cell * rates.cells)
         return total
+
+    def _replace_custom(self, total: Matrix, theta: Vector, rates: Rates, of_cell: Vector) -> None:
+        """Second derivatives among parameters of one's own, without terms that cancel where factors vanish."""
+        used = np.unique(np.concatenate([own.parameters for own in self.custom]))
+        total[np.ix_(used, used)] = 0.0
+        for own, slope in zip(self.custom, rates.custom, strict=True):
+            value, _ = own.at(theta)
+            bend = curvature(own.factor, theta[own.parameters]) / value[:, None, None]
+            total[np.ix_(own.parameters, own.parameters)] += np.tensordot(of_cell[own.cells], bend, 1)
+            for other, other_slope in zip(self.custom, rates.custom, strict=True):
+                if other is not own and other.cells[0] == own.cells[0]:
+                    cross = (slope * of_cell[own.cells][:, None]).T @ other_slope
+                    total[np.ix_(own.parameters, other.parameters)] += cross
 
     def _own_curvature(self, theta: Vector, rates: Rates, of_cell: Vector) -> Vector:
         """What a parameter's own second derivatives add to the diagonal, (K,)."""
         norm, shape, K = self.norm, self.shape, self.num_parameters
-        bend = norm.factors.curvatures(theta[norm.parameter]) / rates.kappa - (rates.kappa_slope / rates.kappa) ** 2
+        bend = norm.scale**2 * norm.factors.curvatures(norm.scale * theta[norm.parameter]) / rates.kappa
+        bend -= (rates.kappa_slope / rates.kappa) ** 2
         from_norm = (of_cell * rates.cells)[norm.cell] * bend[norm.pair]
-        _, _, even_bend = even_part(theta, shape.code)
-        from_shape = (of_cell * rates.factor)[shape.cell] * shape.total * even_bend[shape.parameter]
+        _, _, even_bend = even_part(shape.argument_scale * theta[shape.argument_parameter], shape.code)
+        of_pair = (shape.argument_scale**2 * even_bend)[shape.argument]
+        from_shape = (of_cell * rates.factor)[shape.cell] * shape.total * of_pair
         return _sums(norm.parameter[norm.pair], from_norm, K) + _sums(shape.parameter, from_shape, K)
 
 
 def _sums(index: Index, values: Vector, length: int) -> Vector:
     """Sums of the values that share an index."""
     return np.asarray(np.bincount(index, values, length), dtype=np.float64)
-
-
-class _Collector:
-    """Pairs of cells and parameters, gathered sample by sample."""
-
-    def __init__(self, starts: Mapping[str, int], num_parameters: int) -> None:
-        self.starts, self.num_parameters = starts, num_parameters
-        self.nominal: list[float] = []
-        self.cell_bin: list[int] = []
-        self.cell_block: list[int] = []
-        self.linear: list[list[int]] = []
-        self.norm: list[tuple[int, int, float, float]] = []
-        self.shape: list[tuple[int, int, float, float]] = []
-        self.staterror_offset: dict[str, int] = {}
-
-    def add(self, channel: Channel, first_bin: int) -> None:
-        """Take a channel."""
-        for sample in channel.samples:
-            block = self.cell_block[-1] + 1 if self.cell_block else 0
-            first_cell = len(self.nominal)
-            self.nominal.extend(sample.data)
-            self.cell_bin.extend(range(first_bin, first_bin + channel.num_bins))
-            self.cell_block.extend([block] * channel.num_bins)
-            self.linear.extend([] for _ in range(channel.num_bins))
-            for modifier in sample.modifiers:
-                self._modify(modifier, sample.data, block, first_cell)
-        for name in {m.name for s in channel.samples for m in s.modifiers if m.type == "staterror"}:
-            self.staterror_offset[name] = self.staterror_offset.get(name, 0) + channel.num_bins
-
-    def _modify(self, modifier: Modifier, data: Sequence[float], block: int, first_cell: int) -> None:
-        start = self.starts[modifier.name]
-        if modifier.type == "normsys":
-            if min(modifier.low[0], modifier.high[0]) <= 0.0:
-                raise modifier.place.error(
-                    f"has the factors {modifier.low[0]:g} and {modifier.high[0]:g}; positive ones are needed"
-                )
-            self.norm.append((block, start, modifier.low[0], modifier.high[0]))
-            return
-        if modifier.type == "histosys":
-            for b, (low, nominal, high) in enumerate(zip(modifier.low, data, modifier.high, strict=True)):
-                difference, total = (high - low) / 2.0, ((high - nominal) + (low - nominal)) / 2.0
-                if difference != 0.0 or total != 0.0:
-                    self.shape.append((first_cell + b, start, difference, total))
-            return
-        is_per_bin = modifier.type in ("shapefactor", "shapesys", "staterror")
-        if modifier.type == "staterror":
-            start += self.staterror_offset.get(modifier.name, 0)
-        for b in range(len(data)):
-            self.linear[first_cell + b].append(start + b if is_per_bin else start)
-
-
-def compile_model(
-    workspace: Workspace, groups: Mapping[str, ParameterGroup], *, norm_code: NormCode, shape_code: ShapeCode
-) -> CompiledModel:
-    """Flatten the modifiers of a workspace.
-
-    Parameters
-    ----------
-    workspace : Workspace
-        Channels of samples.
-    groups : mapping of str to ParameterGroup
-        Its parameters, in the order of the model.
-    norm_code, shape_code : str
-        Interpolation of normsys and histosys.
-
-    Returns
-    -------
-    CompiledModel
-        For bins in the order of the workspace's channels.
-
-    Raises
-    ------
-    InputError
-        For a normsys whose factors are not positive.
-    """
-    starts, K = {}, 0
-    for name, group in groups.items():
-        starts[name] = K
-        K += len(group)
-    collector, B = _Collector(starts, K), 0
-    for channel in workspace.channels:
-        collector.add(channel, B)
-        B += channel.num_bins
-    cell_bin = np.array(collector.cell_bin, dtype=np.intp)
-    cell_block = np.array(collector.cell_block, dtype=np.intp)
-    depth = max(1, max(map(len, collector.linear)))
-    linear = np.array([row + [K] * (depth - len(row)) for row in collector.linear], dtype=np.intp).T.copy()
-    norm, shape = _norm(collector, cell_block, norm_code), _shape(collector, shape_code)
-    keys = np.concatenate(
-        [
-            (cell_bin * (K + 1) + linear).ravel(),
-            cell_bin[norm.cell] * (K + 1) + norm.parameter[norm.pair],
-            cell_bin[shape.cell] * (K + 1) + shape.parameter,
-        ]
-    )
-    is_linear = np.zeros(K + 1, dtype=bool)
-    is_linear[linear] = True
-    return CompiledModel(
-        num_parameters=K,
-        num_bins=B,
-        nominal=np.array(collector.nominal, dtype=np.float64),
-        cell_bin=cell_bin,
-        cell_block=cell_block,
-        linear=linear,
-        norm=norm,
-        shape=shape,
-        keys=keys,
-        is_linear=is_linear[:-1],
-    )
-
-
-def _norm(collector: _Collector, cell_block: Index, code: NormCode) -> _Norm:
-    pairs = np.array(collector.norm, dtype=np.float64).reshape(-1, 4)
-    block = pairs[:, 0].astype(np.intp)
-    blocks, starts, counts = np.unique(block, return_index=True, return_counts=True)
-    of_block = dict(zip(blocks.tolist(), zip(starts.tolist(), counts.tolist(), strict=True), strict=True))
-    pair: list[NDArray[np.intp]] = [np.empty(0, dtype=np.intp)]
-    cell: list[NDArray[np.intp]] = [np.empty(0, dtype=np.intp)]
-    for index, own in enumerate(cell_block.tolist()):
-        start, count = of_block.get(own, (0, 0))
-        pair.append(np.arange(start, start + count, dtype=np.intp))
-        cell.append(np.full(count, index, dtype=np.intp))
-    return _Norm(
-        factors=norm_factors(pairs[:, 2], pairs[:, 3], code),
-        parameter=pairs[:, 1].astype(np.intp),
-        starts=starts,
-        blocks=blocks,
-        pair=np.concatenate(pair),
-        cell=np.concatenate(cell),
-    )
-
-
-def _shape(collector: _Collector, code: ShapeCode) -> _Shape:
-    pairs = np.array(collector.shape, dtype=np.float64).reshape(-1, 4)
-    return _Shape(
-        cell=pairs[:, 0].astype(np.intp),
-        parameter=pairs[:, 1].astype(np.intp),
-        difference=pairs[:, 2].copy(),
-        total=pairs[:, 3].copy(),
-        code=code,
-    )

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from collidium.measure._likelihood import Likelihood
-from collidium.measure._minimise import FitError, minimise
+from collidium.measure._minimise import FitError, Neighbour, minimise
 from collidium.measure._parameters import Matrix, Parameters, Vector
 
 # relative eigenvalue below which parameters count as degenerate
@@ -59,6 +59,11 @@ class FitResult:
     def hessian(self) -> Matrix:
         """Second derivatives of the negative log likelihood at the minimum, (K, K)."""
         return self.likelihood.hessian(self.theta) if self.found_hessian is None else self.found_hessian
+
+    @cached_property
+    def neighbour(self) -> Neighbour | None:
+        """The curvature here, for fits nearby; None where it is not positive."""
+        return Neighbour.of(self.hessian, ~self.is_held & ~self.at_bound)
 
     def __getitem__(self, name: str) -> float:
         return float(self.theta[self.parameters.index(name)])
@@ -161,7 +166,7 @@ def fit(
     if start is None and near is not None:
         start = near.theta
     begin = held if start is None else np.where(is_held, held, start)
-    minimum = minimise(likelihood, begin, ~is_held, near=None if near is None else near.hessian)
+    minimum = minimise(likelihood, begin, ~is_held, near=None if near is None else near.neighbour)
     return FitResult(
         parameters=likelihood.parameters,
         theta=minimum.theta,

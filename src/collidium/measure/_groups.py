@@ -13,8 +13,10 @@ from collidium.measure._workspace import Channel, Measurement, Modifier, Paramet
 
 Constraint: TypeAlias = Literal["none", "gaussian", "poisson"]
 
+StatConstraint: TypeAlias = Literal["gaussian", "poisson"]
+
 # order of parameters in a model
-_ORDER = ("normfactor", "lumi", "normsys", "histosys", "gamma", "shapefactor", "shapesys", "staterror")
+_ORDER = ("normfactor", "lumi", "normsys", "histosys", "gamma", "custom", "shapefactor", "shapesys", "staterror")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +39,8 @@ class ParameterGroup:
         Auxiliary data: means of Gaussians or counts of Poissons; empty without constraint.
     scale : tuple of float
         Standard deviations of Gaussians, or expected counts per unit of Poissons; empty without constraint.
+    is_custom : bool
+        Belongs to modifiers of one's own, which share no parameters with others.
     """
 
     name: str
@@ -48,6 +52,7 @@ class ParameterGroup:
     is_fixed: tuple[bool, ...]
     auxdata: tuple[float, ...] = ()
     scale: tuple[float, ...] = ()
+    is_custom: bool = False
 
     def __len__(self) -> int:
         return len(self.inits)
@@ -101,6 +106,32 @@ def _gamma(name: str, count: float) -> ParameterGroup:
         auxdata=(count,),
         scale=(unit,),
     )
+
+
+def _custom(parameter: Parameter) -> ParameterGroup:
+    """A parameter of a modifier of one's own."""
+    return ParameterGroup(
+        name=parameter.name,
+        constraint="gaussian" if parameter.is_constrained else "none",
+        is_scalar=True,
+        inits=(parameter.init,),
+        lower=(parameter.lower,),
+        upper=(parameter.upper,),
+        is_fixed=(parameter.is_fixed,),
+        auxdata=(parameter.center,) if parameter.is_constrained else (),
+        scale=(parameter.width,) if parameter.is_constrained else (),
+        is_custom=True,
+    )
+
+
+def _staterror(name: str, errors: list[float], constraint: StatConstraint) -> ParameterGroup:
+    """Factors of relative errors; one without an error is held at 1, its constraint of unit width as in pyhf."""
+    is_used = [error > 0.0 for error in errors]
+    widths = tuple(error if used else 1.0 for error, used in zip(errors, is_used, strict=True))
+    if constraint == "gaussian":
+        return _per_bin(name, "gaussian", (1.0,) * len(errors), widths, is_used)
+    counts = tuple(width**-2 for width in widths)
+    return _per_bin(name, "poisson", counts, counts, is_used)
 
 
 def _shapefactor(name: str, num_bins: int) -> ParameterGroup:
@@ -162,7 +193,9 @@ def statistical_errors(workspace: Workspace) -> dict[str, dict[str, tuple[float,
     return found
 
 
-def parameter_groups(workspace: Workspace, measurement: Measurement) -> dict[str, ParameterGroup]:
+def parameter_groups(
+    workspace: Workspace, measurement: Measurement, *, stat_constraint: StatConstraint = "gaussian"
+) -> dict[str, ParameterGroup]:
     """Every group of parameters that the modifiers of a workspace need, in the order of the model.
 
     Parameters
@@ -171,6 +204,8 @@ def parameter_groups(workspace: Workspace, measurement: Measurement) -> dict[str
         The modifiers.
     measurement : Measurement
         Settings of parameters: starts, bounds, auxiliary data.
+    stat_constraint : {"gaussian", "poisson"}
+        Constraint of staterror.
 
     Returns
     -------
@@ -187,11 +222,10 @@ def parameter_groups(workspace: Workspace, measurement: Measurement) -> dict[str
     for channel in workspace.channels:
         for sample in channel.samples:
             for modifier in sample.modifiers:
-                group = _group_of(modifier, sample, channel, statistical)
-                rank, known = found.get(modifier.name, (len(_ORDER), None))
-                if known is not None:
-                    group = _joined(known, group, modifier)
-                found[modifier.name] = (min(rank, _ORDER.index(modifier.type)), group)
+                for group in _groups_of(modifier, sample, channel, statistical, stat_constraint):
+                    rank, known = found.get(group.name, (len(_ORDER), group))
+                    joined = _joined(known, group, modifier) if group.name in found else group
+                    found[group.name] = (min(rank, _ORDER.index(modifier.type)), joined)
     ordered = sorted(found.items(), key=lambda item: item[1][0])
     groups = {}
     for name, (rank, group) in ordered:
@@ -206,10 +240,24 @@ def parameter_groups(workspace: Workspace, measurement: Measurement) -> dict[str
     return groups
 
 
-def _group_of(
-    modifier: Modifier, sample: Sample, channel: Channel, statistical: Mapping[str, Mapping[str, tuple[float, ...]]]
-) -> ParameterGroup:
+def _groups_of(
+    modifier: Modifier,
+    sample: Sample,
+    channel: Channel,
+    statistical: Mapping[str, Mapping[str, tuple[float, ...]]],
+    stat_constraint: StatConstraint,
+) -> list[ParameterGroup]:
     """What one modifier needs."""
+    if modifier.factor is not None:
+        return [_custom(parameter) for parameter in modifier.factor.parameters]
+    if modifier.type == "staterror":
+        errors = [error for errors in statistical[modifier.name].values() for error in errors]
+        return [_staterror(modifier.name, errors, stat_constraint)]
+    return [_group_of(modifier, sample, channel)]
+
+
+def _group_of(modifier: Modifier, sample: Sample, channel: Channel) -> ParameterGroup:
+    """What a modifier needs that has one name of parameters, of its own data."""
     if modifier.type == "normfactor":
         return _scalar(modifier.name, 1.0, (0.0, 10.0), is_constrained=False)
     if modifier.type in ("normsys", "histosys"):
@@ -220,12 +268,7 @@ def _group_of(
         return _gamma(modifier.name, modifier.data[0])
     if modifier.type == "shapefactor":
         return _shapefactor(modifier.name, channel.num_bins)
-    if modifier.type == "shapesys":
-        return _shapesys(modifier.name, sample.data, modifier.data)
-    errors = [error for name in statistical[modifier.name] for error in statistical[modifier.name][name]]
-    # without an error the factor is held at 1; its constraint keeps a unit width, as in pyhf
-    widths = tuple(error if error > 0.0 else 1.0 for error in errors)
-    return _per_bin(modifier.name, "gaussian", (1.0,) * len(errors), widths, [error > 0.0 for error in errors])
+    return _shapesys(modifier.name, sample.data, modifier.data)
 
 
 def _joined(known: ParameterGroup, group: ParameterGroup, modifier: Modifier) -> ParameterGroup:
@@ -239,6 +282,8 @@ def _joined(known: ParameterGroup, group: ParameterGroup, modifier: Modifier) ->
     if known != group:
         raise modifier.place.error(
             f"named {modifier.name!r} needs other parameters than an earlier modifier of this name"
+            if modifier.name == group.name
+            else f"named {modifier.name!r} needs another parameter {group.name!r} than an earlier modifier"
         )
     return known
 

@@ -14,8 +14,9 @@ import numpy as np
 from scipy.special import gammaln
 
 from collidium.artifact import InputError
-from collidium.measure._compiled import MIN_RATE, CompiledModel, Index, compile_model
-from collidium.measure._groups import Constraint, ParameterGroup, parameter_groups
+from collidium.measure._compiled import MIN_RATE, CompiledModel, Index, Rates
+from collidium.measure._compiling import compile_model
+from collidium.measure._groups import Constraint, ParameterGroup, StatConstraint, parameter_groups
 from collidium.measure._interpolation import NormCode, ShapeCode
 from collidium.measure._likelihood import Curvature, Expansion
 from collidium.measure._parameters import Matrix, Parameters, Vector
@@ -89,6 +90,7 @@ class HistFactory:
         measurement: str | None = None,
         norm_code: NormCode | None = None,
         shape_code: ShapeCode = "code4p",
+        stat_constraint: StatConstraint = "gaussian",
     ) -> HistFactory:
         """Build the likelihood of a workspace's observed data.
 
@@ -102,6 +104,8 @@ class HistFactory:
             Interpolation of normsys; by default code 4, for a datacard that of Combine.
         shape_code : {"code0", "code2", "code4p"}
             Interpolation of histosys.
+        stat_constraint : {"gaussian", "poisson"}
+            Constraint of staterror: Gaussian as in pyhf, or Poisson of (nominal / error)^2 counts as in RooFit.
 
         Returns
         -------
@@ -115,7 +119,7 @@ class HistFactory:
             are observed. A bin that expects none and has none is warned of.
         """
         chosen = workspace.measurement(measurement)
-        groups = parameter_groups(workspace, chosen)
+        groups = parameter_groups(workspace, chosen, stat_constraint=stat_constraint)
         if not groups:
             raise InputError(f"{workspace.source}: no sample has a modifier; a fit needs at least one parameter")
         _check_bins(workspace)
@@ -151,22 +155,31 @@ class HistFactory:
         widths = np.sum(np.log(self.gaussian_width)) + 0.5 * len(self.gaussian) * _LOG_TWO_PI
         return float(np.sum(gammaln(self.observed + 1.0)) + np.sum(gammaln(self.poisson_data + 1.0)) + widths)
 
+    def _rates(self, theta: Vector) -> Rates:
+        """Rates at a point; those of the last point are kept, for the value and its gradient are asked for in turn."""
+        kept: tuple[Vector, Rates] | None = self.__dict__.get("_last")
+        if kept is not None and np.array_equal(kept[0], theta):
+            return kept[1]
+        found = self.model.rates(theta)
+        self.__dict__["_last"] = (theta.copy(), found)
+        return found
+
     def expected(self, theta: Vector) -> Vector:
         """Expected events of the bins at a point, (B,)."""
-        return self.model.rates(theta).bins
+        return self._rates(theta).bins.copy()
 
     def expected_samples(self, theta: Vector) -> Vector:
         """Expected events of each sample in each bin, (C,), in the order of channels, samples and bins."""
-        return self.model.rates(theta).cells
+        return self._rates(theta).cells.copy()
 
     def nll(self, theta: Vector) -> float:
         """Negative log likelihood with all constants."""
-        return self._value(theta, self.expected(theta))
+        return self._value(theta, self._rates(theta).bins)
 
     def grad(self, theta: Vector) -> Vector:
         """Gradient of ``nll``, (K,)."""
-        rates = self.model.rates(theta)
-        return self._gradient(theta, rates.bins, self.model.jacobian(theta, rates))
+        rates = self._rates(theta)
+        return self._with_auxiliary(theta, self.model.gradient(rates, 1.0 - self.observed / rates.bins))
 
     def fisher(self, theta: Vector) -> Matrix:
         """Expected second derivatives, (K, K)."""
@@ -178,7 +191,7 @@ class HistFactory:
 
     def expand(self, theta: Vector, curvature: Curvature) -> Expansion:
         """Value, gradient and curvature at a point."""
-        rates = self.model.rates(theta)
+        rates = self._rates(theta)
         jacobian = self.model.jacobian(theta, rates)
         is_exact = curvature == "hessian"
         weight = np.sqrt(self.observed) / rates.bins if is_exact else 1.0 / np.sqrt(rates.bins)
@@ -190,7 +203,8 @@ class HistFactory:
         diagonal[self.gaussian] += self.gaussian_width**-2
         at = self._positive(theta[self.poisson])
         diagonal[self.poisson] += self.poisson_data / at**2 if is_exact else self.poisson_scale / at
-        return Expansion(self._value(theta, rates.bins), self._gradient(theta, rates.bins, jacobian), matrix)
+        gradient = self._with_auxiliary(theta, (1.0 - self.observed / rates.bins) @ jacobian)
+        return Expansion(self._value(theta, rates.bins), gradient, matrix)
 
     def asimov(self, theta: Vector) -> Self:
         """The same model with the observed and auxiliary data that ``theta`` expects."""
@@ -216,8 +230,8 @@ class HistFactory:
         value = np.sum(bins - self.observed * np.log(bins)) + 0.5 * (residual @ residual)
         return float(value + np.sum(auxiliary - self.poisson_data * np.log(auxiliary)) + self._constant)
 
-    def _gradient(self, theta: Vector, bins: Vector, jacobian: Matrix) -> Vector:
-        gradient = (1.0 - self.observed / bins) @ jacobian
+    def _with_auxiliary(self, theta: Vector, gradient: Vector) -> Vector:
+        """Add the slopes of the auxiliary measurements to those of the bins."""
         gradient[self.gaussian] += (theta[self.gaussian] - self.gaussian_data) / self.gaussian_width**2
         gradient[self.poisson] += self.poisson_scale - self.poisson_data / self._positive(theta[self.poisson])
         return gradient

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import lapack
+from scipy.linalg.lapack import dpotrf, dpotrs
 
 from collidium.measure._likelihood import Expansion, Likelihood
 from collidium.measure._parameters import Matrix, Vector
@@ -37,6 +37,50 @@ class FitError(RuntimeError):
         self.reason = reason
 
 
+@dataclass(frozen=True)
+class Neighbour:
+    """Curvature at a minimum nearby.
+
+    Attributes
+    ----------
+    hessian : ndarray, (K, K)
+        There.
+    inverse : ndarray, (K, K)
+        Of the rows and columns of ``is_free``; zero in others.
+    is_free : ndarray of bool, (K,)
+        Parameters that were free to move there: not held, not on a bound, and of some effect.
+    """
+
+    hessian: Matrix
+    inverse: Matrix
+    is_free: NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, hessian: Matrix, is_free: NDArray[np.bool_]) -> Neighbour | None:
+        """Take a Hessian and invert it; None where it is not positive definite."""
+        index = np.flatnonzero(is_free & (hessian.diagonal() != 0.0))
+        inverse = np.zeros_like(hessian)
+        if len(index):
+            rows = solve_positive(hessian[np.ix_(index, index)], np.eye(len(index)))
+            if rows is None:
+                return None
+            inverse[np.ix_(index, index)] = rows
+        is_used = np.zeros(len(hessian), dtype=bool)
+        is_used[index] = True
+        return cls(hessian, inverse, is_used)
+
+    def held(self, is_held: NDArray[np.bool_]) -> Matrix:
+        """The inverse where some of its parameters are held."""
+        index = np.flatnonzero(self.is_free & is_held)
+        if not len(index):
+            return self.inverse
+        rows = self.inverse[index]
+        found = self.inverse - rows.T @ np.linalg.solve(rows[:, index], rows)
+        found[index] = 0.0
+        found[:, index] = 0.0
+        return np.asarray(found)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Minimum:
     """Where the minimiser ended.
@@ -63,7 +107,7 @@ class Minimum:
 
 
 def minimise(
-    likelihood: Likelihood, start: Vector, is_free: NDArray[np.bool_], *, near: Matrix | None = None
+    likelihood: Likelihood, start: Vector, is_free: NDArray[np.bool_], *, near: Neighbour | None = None
 ) -> Minimum:
     """Minimise a negative log likelihood inside its bounds.
 
@@ -75,8 +119,8 @@ def minimise(
         Where to begin; free parameters are moved into their bounds.
     is_free : ndarray of bool, (K,)
         Which parameters may move.
-    near : ndarray, (K, K), optional
-        Hessian at a minimum nearby: quasi-Newton steps from it need gradients only, and are tried first.
+    near : Neighbour, optional
+        Curvature at a minimum nearby: quasi-Newton steps from it need gradients only, and are tried first.
 
     Returns
     -------
@@ -154,34 +198,69 @@ def minimise(
 
 
 def _quasi_newton(
-    likelihood: Likelihood, theta: Vector, lower: Vector, upper: Vector, is_free: NDArray[np.bool_], near: Matrix
+    likelihood: Likelihood, theta: Vector, lower: Vector, upper: Vector, is_free: NDArray[np.bool_], near: Neighbour
 ) -> Minimum | None:
-    """BFGS steps that begin with the Hessian of a neighbour; None where they do not converge fast."""
-    here, change = Expansion(likelihood.nll(theta), likelihood.grad(theta), near), np.inf
+    """BFGS steps that begin with the curvature of a neighbour; None where they leave the bounds or are slow."""
+    inverse, moves = near.held(~is_free), _Moves()
+    is_left = is_free & ~near.is_free
+    here, change = Expansion(likelihood.nll(theta), likelihood.grad(theta), near.hessian), np.inf
     for step in range(1, _QUASI_STEPS + 1):
-        noise = _ROUNDING * (1.0 + abs(here.value)) * len(theta)
-        target = _box_minimum(here, theta, lower, upper, is_free, 0.0)
-        if target is None or not np.isfinite(here.value):
+        if not np.isfinite(here.value) or _would_move(here.gradient, theta, lower, upper, is_left):
             return None
-        move = target - theta
-        gain = _gain(here, move)
+        noise = _ROUNDING * (1.0 + abs(here.value)) * len(theta)
+        move = -moves.times_inverse(here.gradient, inverse)
+        gain = -0.5 * float(here.gradient @ move)
+        target = theta + move
+        if np.any(target < lower) or np.any(target > upper):
+            return None
         if abs(gain) < _QUASI_TOLERANCE and (change < VALUE_TOLERANCE or abs(gain) < noise):
             return Minimum(theta=theta, expansion=here, edm=abs(gain), is_newton=False, num_steps=step)
         value, gradient = likelihood.nll(target), likelihood.grad(target)
-        drop, turn = here.value - value, gradient - here.gradient
-        if not move @ turn > 0.0:
+        turn = np.where(is_left, 0.0, gradient - here.gradient)
+        if not moves.learn(move, turn):
             return None
-        pressed = here.curvature @ move
-        curvature = (
-            here.curvature + np.outer(turn, turn / (move @ turn)) - np.outer(pressed, pressed / (move @ pressed))
-        )
+        drop = here.value - value
+        # where a step was too far, what it taught shortens the next one from here
         if drop >= _ACCEPTED_FRACTION * gain - noise:
             change = abs(drop) / max(1.0, abs(value))
-            theta, here = target, Expansion(value, gradient, curvature)
-        else:
-            # too far: the curvature learned there shortens the next step from here
-            here = Expansion(here.value, here.gradient, curvature)
+            theta, here = target, Expansion(value, gradient, near.hessian)
     return None
+
+
+class _Moves:
+    """Steps and the changes of the gradient along them: what BFGS adds to a known inverse."""
+
+    def __init__(self) -> None:
+        self._pairs: list[tuple[Vector, Vector, float]] = []
+
+    def learn(self, move: Vector, turn: Vector) -> bool:
+        """Take a step; false where the curvature along it is not positive."""
+        product = float(move @ turn)
+        self._pairs.append((move, turn, 1.0 / product if product > 0.0 else np.inf))
+        return product > 0.0
+
+    def times_inverse(self, gradient: Vector, inverse: Matrix) -> Vector:
+        """The inverse with all that was learned, times a gradient.
+
+        References
+        ----------
+        J. Nocedal, S. Wright, Numerical Optimization (2006), algorithm 7.4.
+        """
+        rest, parts = gradient, []
+        for move, turn, scale in reversed(self._pairs):
+            part = scale * float(move @ rest)
+            rest = rest - part * turn
+            parts.append(part)
+        found = inverse @ rest
+        for (move, turn, scale), part in zip(self._pairs, reversed(parts), strict=True):
+            found = found + (part - scale * float(turn @ found)) * move
+        return np.asarray(found)
+
+
+def _would_move(gradient: Vector, theta: Vector, lower: Vector, upper: Vector, which: NDArray[np.bool_]) -> bool:
+    """Whether a parameter that was left out would lower the value inside of its bounds."""
+    is_pressed = ((theta <= lower) & (gradient >= 0.0)) | ((theta >= upper) & (gradient <= 0.0))
+    return bool(np.any(which & ~is_pressed & (gradient != 0.0)))
 
 
 def _is_settled(is_newton: bool, newton_below: float) -> bool:
@@ -251,8 +330,8 @@ def solve_positive(matrix: Matrix, vector: Vector) -> Vector | None:
     >>> solve_positive(np.diag([2.0, 4.0]), np.array([1.0, 1.0]))
     array([0.5 , 0.25])
     """
-    factor, info = lapack.dpotrf(matrix, lower=1, clean=0)
+    factor, info = dpotrf(matrix, lower=1, clean=0)
     if info != 0:
         return None
-    solution, _ = lapack.dpotrs(factor, vector, lower=1)
+    solution, _ = dpotrs(factor, vector, lower=1)
     return np.asarray(solution, dtype=np.float64).reshape(vector.shape)

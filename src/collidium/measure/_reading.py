@@ -10,7 +10,7 @@ from collidium.measure._workspace import Workspace
 
 
 def read_workspace(path: Path, *, patch: Path | None = None, patch_name: str | None = None) -> Workspace:
-    """Read a HistFactory workspace or a counting datacard.
+    """Read a HistFactory workspace or a datacard.
 
     Parameters
     ----------
@@ -36,5 +36,5 @@ def read_workspace(path: Path, *, patch: Path | None = None, patch_name: str | N
         if is_datacard(text):
             if patch is not None:
                 raise InputError(f"{path}: is a datacard, a patch needs a JSON workspace")
-            return parse_datacard(text, source=str(path))
+            return parse_datacard(text, source=str(path), folder=path.parent)
     return Workspace.read(path, patch=patch, patch_name=patch_name)

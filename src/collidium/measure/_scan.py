@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import brentq
 
-from collidium.artifact import InputError
+from collidium.artifact import InputError, Progress
 from collidium.measure._fit import FitResult, fit
 from collidium.measure._likelihood import Likelihood
 from collidium.measure._minimise import FitError
@@ -18,6 +18,7 @@ from collidium.measure._parameters import Matrix, Vector
 ONE_SIGMA = 1.0
 NINETY_FIVE_PERCENT = 3.841458820694124
 TWO_PARAMETERS_68 = 2.295748928898636
+TWO_PARAMETERS_95 = 5.991464547107979
 _MAX_DOUBLINGS = 30
 
 
@@ -43,7 +44,14 @@ class Scan:
     theta: Matrix
 
 
-def profile_scan(likelihood: Likelihood, name: str, values: Sequence[float], *, best: FitResult | None = None) -> Scan:
+def profile_scan(
+    likelihood: Likelihood,
+    name: str,
+    values: Sequence[float],
+    *,
+    best: FitResult | None = None,
+    progress: Progress | None = None,
+) -> Scan:
     """Profile likelihood ratio at values of a parameter.
 
     Parameters
@@ -56,6 +64,8 @@ def profile_scan(likelihood: Likelihood, name: str, values: Sequence[float], *, 
         Where to hold it; neighbours should be near each other, each fit starts from the one before.
     best : FitResult, optional
         The fit with all parameters free, where it is known already.
+    progress : Progress, optional
+        Told of every point; started and finished by the caller.
 
     Returns
     -------
@@ -80,6 +90,8 @@ def profile_scan(likelihood: Likelihood, name: str, values: Sequence[float], *, 
         near = fit(likelihood, fixed={name: float(value)}, start=near.theta, near=best)
         q.append(max(0.0, near.twice_nll - best.twice_nll))
         theta.append(near.theta)
+        if progress is not None:
+            progress.advance()
     return Scan(name=name, values=np.asarray(values, dtype=np.float64), q=np.array(q), theta=np.array(theta))
 
 

@@ -1,43 +1,37 @@
-"""Fits and limits as artifacts."""
+"""Fits and limits of workspaces as artifacts."""
 
 from __future__ import annotations
 
 import dataclasses
 import math
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
-from collidium.artifact import InputError, atomic_write, building, json_dumps
+from collidium.artifact import InputError, building
 from collidium.measure._fit import FitResult, fit
 from collidium.measure._goodness import saturated_goodness
 from collidium.measure._histfactory import HistFactory
-from collidium.measure._limits import LEVEL, AsymptoticTest
+from collidium.measure._limits import LEVEL, AsymptoticTest, UpperLimit
 from collidium.measure._minimise import FitError
-from collidium.measure._reading import read_workspace
-from collidium.measure._workspace import Workspace
+from collidium.measure._opening import (
+    OpenModel,
+    WorkspaceConfig,
+    failing_in_one_line,
+    keep_model,
+    open_model,
+    write_json,
+)
+from collidium.measure._yields import channel_yields
 
 FIT_NAME = "fit.json"
 LIMIT_NAME = "limit.json"
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class WorkspaceConfig:
-    """Which likelihood to take from a workspace.
-
-    Attributes
-    ----------
-    patch_name : str or None
-        Which patch of a patch set.
-    measurement : str or None
-        Which measurement; the first by default.
-    """
-
-    patch_name: str | None = None
-    measurement: str | None = None
+COVARIANCE_NAME = "covariance.json"
+YIELDS_NAME = "yields.json"
+CLS_NAME = "cls.json"
+_CLS_POINTS = 14
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -69,13 +63,13 @@ def fit_workspace(
     Parameters
     ----------
     path : Path
-        Workspace in pyhf's JSON, or a counting datacard of Combine.
+        Workspace in pyhf's JSON, a datacard of Combine, or an artifact that holds one.
     out : Path
-        Folder to make, with ``fit.json``, ``covariance.json`` and the model.
+        Folder to make, with ``fit.json``, ``covariance.json``, ``yields.json`` and the model.
     patch : Path, optional
         JSON Patch or patch set.
     config : WorkspaceConfig, optional
-        Patch and measurement by name.
+        Patch and measurement by name, blind windows.
     command : sequence of str, optional
         The command that makes the artifact again.
 
@@ -92,22 +86,24 @@ def fit_workspace(
     config = WorkspaceConfig() if config is None else config
     inputs = [path] if patch is None else [path, patch]
     with building(out, kind="fit", config=config, inputs=inputs, command=command, untracked=[FIT_NAME]) as folder:
-        workspace, likelihood = _open(path, patch, config)
-        _check_observation(likelihood, workspace.source)
-        with _one_line(workspace.source):
+        model = open_model(path, patch, config)
+        likelihood = model.likelihood
+        _check_observation(likelihood, model.source)
+        with failing_in_one_line(model.source):
             started = time.perf_counter()
             result = fit(likelihood)
             errors = result.errors
             seconds = time.perf_counter() - started
-        report = {**_fit_report(likelihood, result, errors.tolist()), "seconds": round(seconds, 6)}
+        report = {**_fit_report(model, result, errors.tolist()), "seconds": round(seconds, 6)}
         free = np.flatnonzero(errors > 0.0)
         covariance = {
             "parameters": [likelihood.parameters.names[i] for i in free],
             "covariance": result.covariance[np.ix_(free, free)].tolist(),
         }
-        _write(folder / FIT_NAME, report)
-        _write(folder / "covariance.json", covariance)
-        _keep_model(folder, workspace)
+        write_json(folder / FIT_NAME, report)
+        write_json(folder / COVARIANCE_NAME, covariance)
+        write_json(folder / YIELDS_NAME, _yields_report(model, result))
+        keep_model(folder, model)
     return out / FIT_NAME
 
 
@@ -125,13 +121,13 @@ def limit_workspace(
     Parameters
     ----------
     path : Path
-        Workspace in pyhf's JSON, or a counting datacard of Combine.
+        Workspace in pyhf's JSON, a datacard of Combine, or an artifact that holds one.
     out : Path
-        Folder to make, with ``limit.json`` and the model.
+        Folder to make, with ``limit.json``, ``cls.json`` (CLs along the signal strength) and the model.
     patch : Path, optional
         JSON Patch or patch set, e.g. the signal.
     config : WorkspaceConfig, optional
-        Patch and measurement by name.
+        Patch and measurement by name, blind windows.
     limit : LimitConfig, optional
         Value tested and level.
     command : sequence of str, optional
@@ -151,19 +147,15 @@ def limit_workspace(
     inputs = [path] if patch is None else [path, patch]
     settings = {"workspace": config, "limit": limit}
     with building(out, kind="limit", config=settings, inputs=inputs, command=command, untracked=[LIMIT_NAME]) as folder:
-        workspace, likelihood = _open(path, patch, config)
-        if likelihood.poi is None:
-            poi = workspace.measurement(config.measurement).poi
-            raise InputError(
-                f"{workspace.source}: no sample carries the parameter of interest {poi!r}; a signal is needed (--patch)"
-            )
-        with _one_line(workspace.source):
+        model = open_model(path, patch, config)
+        poi = model.required_poi(config.measurement)
+        with failing_in_one_line(model.source):
             started = time.perf_counter()
-            test = AsymptoticTest(likelihood, likelihood.poi)
+            test = AsymptoticTest(model.likelihood, poi)
             cls, bounds = test.cls(limit.signal_strength), test.upper_limit(limit.level)
             seconds = time.perf_counter() - started
         report = {
-            "poi": likelihood.poi,
+            "poi": poi,
             "signal_strength": limit.signal_strength,
             "q": cls.q,
             "q_asimov": cls.q_asimov,
@@ -174,17 +166,14 @@ def limit_workspace(
             "level": limit.level,
             "upper_limit_observed": bounds.observed,
             "upper_limit_expected": bounds.expected,
-            "best_fit": test.best[likelihood.poi],
+            "best_fit": test.best[poi],
+            "is_blind": bool(model.is_blind.any()),
             "seconds": round(seconds, 6),
         }
-        _write(folder / LIMIT_NAME, report)
-        _keep_model(folder, workspace)
+        write_json(folder / LIMIT_NAME, report)
+        write_json(folder / CLS_NAME, _cls_along(test, bounds))
+        keep_model(folder, model)
     return out / LIMIT_NAME
-
-
-def _open(path: Path, patch: Path | None, config: WorkspaceConfig) -> tuple[Workspace, HistFactory]:
-    workspace = read_workspace(path, patch=patch, patch_name=config.patch_name)
-    return workspace, HistFactory.of(workspace, measurement=config.measurement)
 
 
 def _check_observation(likelihood: HistFactory, source: str) -> None:
@@ -195,10 +184,11 @@ def _check_observation(likelihood: HistFactory, source: str) -> None:
         raise InputError(f"{source}: all observed counts are zero; {', '.join(free[:3])} cannot be measured")
 
 
-def _fit_report(likelihood: HistFactory, result: FitResult, errors: list[float]) -> dict[str, object]:
+def _fit_report(model: OpenModel, result: FitResult, errors: list[float]) -> dict[str, object]:
     """Content of ``fit.json`` but for the time."""
+    likelihood = model.likelihood
     goodness = saturated_goodness(likelihood, result)
-    expected = likelihood.expected(result.theta)
+    observed, expected = np.where(model.is_blind, np.nan, likelihood.observed), likelihood.expected(result.theta)
     return {
         "twice_nll": result.twice_nll,
         "converged": True,
@@ -219,9 +209,10 @@ def _fit_report(likelihood: HistFactory, result: FitResult, errors: list[float])
             )
         },
         "goodness_of_fit": dataclasses.asdict(goodness),
+        "is_blind": bool(model.is_blind.any()),
         "channels": {
             channel.name: {
-                "observed": likelihood.observed[channel.start : channel.stop].tolist(),
+                "observed": observed[channel.start : channel.stop].tolist(),
                 "expected": expected[channel.start : channel.stop].tolist(),
             }
             for channel in likelihood.channels
@@ -229,24 +220,39 @@ def _fit_report(likelihood: HistFactory, result: FitResult, errors: list[float])
     }
 
 
-@contextmanager
-def _one_line(source: str) -> Iterator[None]:
-    """A failed fit as the error of the file that was fitted."""
-    try:
-        yield
-    except FitError as error:
-        raise InputError(f"{source}: the fit failed: {error.reason}") from error
+def _yields_report(model: OpenModel, result: FitResult) -> list[dict[str, object]]:
+    """Content of ``yields.json``: regions in order, samples in order."""
+    return [
+        {
+            "channel": channel.name,
+            "observed": channel.observed.tolist(),
+            "signal": channel.signal,
+            **{
+                when: {
+                    "samples": [{"name": name, "events": events.tolist()} for name, events in yields.samples.items()],
+                    "total": yields.total.tolist(),
+                    "error": yields.error.tolist(),
+                    "sum_error": yields.sum_error,
+                }
+                for when, yields in (("before", channel.before), ("after", channel.after))
+            },
+        }
+        for channel in channel_yields(model.workspace, model.likelihood, result, is_blind=model.is_blind)
+    ]
 
 
-def _keep_model(folder: Path, workspace: Workspace) -> None:
-    """The model beside its result: the patched document, or the card."""
-    if isinstance(workspace.document, str):
-        with atomic_write(folder / "datacard.txt", "w") as stream:
-            stream.write(workspace.document)
-    else:
-        _write(folder / "workspace.json", workspace.document)
-
-
-def _write(path: Path, content: object) -> None:
-    with atomic_write(path, "w") as stream:
-        stream.write(json_dumps(content))
+def _cls_along(test: AsymptoticTest, bounds: UpperLimit) -> dict[str, object]:
+    """Content of ``cls.json``: CLs at signal strengths up to beyond the limits; points whose fits fail are left out."""
+    ends = 1.2 * bounds.expected[-1], 1.2 * max(bounds.observed, bounds.expected[-1])
+    values = np.unique(np.concatenate([np.linspace(0.0, end, _CLS_POINTS + 1)[1:] for end in ends]))
+    points = []
+    for value in values.tolist():
+        try:
+            points.append(test.cls(value))
+        except FitError:
+            continue
+    return {
+        "values": [point.value for point in points],
+        "observed": [point.observed for point in points],
+        "expected": [point.expected for point in points],
+    }

@@ -7,6 +7,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -18,6 +19,9 @@ from collidium.measure._minimise import FitError
 from collidium.measure._parameters import Vector
 from collidium.measure._ratio import profile, qmu_tilde
 
+Model = TypeVar("Model", bound=Generative)
+WITH_SIGNAL_NAME = "with_signal.npz"
+WITHOUT_SIGNAL_NAME = "without_signal.npz"
 _CHUNK = 50
 
 
@@ -34,9 +38,9 @@ class ToyTest:
 
 
 def toy_values(
-    likelihood: Generative,
+    likelihood: Model,
     theta: Vector,
-    statistic: Callable[[Generative], float],
+    statistic: Callable[[Model], float],
     *,
     num_toys: int,
     seed: int,
@@ -115,9 +119,7 @@ def _computed(work: Callable[[range], Vector], chunks: list[range], num_workers:
         yield from pool.map(work, chunks)
 
 
-def _chunk(
-    likelihood: Generative, theta: Vector, statistic: Callable[[Generative], float], seed: int, toys: range
-) -> Vector:
+def _chunk(likelihood: Model, theta: Vector, statistic: Callable[[Model], float], seed: int, toys: range) -> Vector:
     values = np.full(len(toys), np.nan)
     for position, toy in enumerate(toys):
         try:
@@ -172,6 +174,7 @@ def toy_cls(
     *,
     num_toys: int = 1000,
     seed: int = 0,
+    folder: Path | None = None,
     num_workers: int = 1,
     progress: Progress | None = None,
 ) -> ToyTest:
@@ -189,6 +192,8 @@ def toy_cls(
         Toys with the signal, and as many without.
     seed : int
         Seed of the draws.
+    folder : Path, optional
+        Where finished toys are kept, in ``with_signal.npz`` and ``without_signal.npz``, for a later call to go on from.
     num_workers : int
         Processes.
     progress : Progress, optional
@@ -215,7 +220,7 @@ def toy_cls(
     statistic = partial(qmu_tilde, poi=poi, value=value)
     q = qmu_tilde(likelihood, poi, value, best=best)
     p_values, num_failed = [], 0
-    for number, signal in enumerate((value, 0.0)):
+    for number, (file, signal) in enumerate(((WITH_SIGNAL_NAME, value), (WITHOUT_SIGNAL_NAME, 0.0))):
         theta = profile(likelihood, poi, signal, near=best).theta
         values = toy_values(
             likelihood,
@@ -223,6 +228,7 @@ def toy_cls(
             statistic,
             num_toys=num_toys,
             seed=2 * seed + number,
+            path=None if folder is None else folder / file,
             num_workers=num_workers,
             progress=progress,
         )

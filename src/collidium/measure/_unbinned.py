@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Self
 
 import numpy as np
@@ -14,37 +15,22 @@ from numpy.typing import ArrayLike
 from collidium.artifact import InputError
 from collidium.measure._fit import FitResult
 from collidium.measure._likelihood import Curvature, Expansion
+from collidium.measure._mixture import (
+    Component,
+    add_curvature,
+    check_components,
+    expected_events,
+    rows_of,
+    steps_of,
+    terms_of,
+)
 from collidium.measure._parameters import Matrix, Parameters, Vector
-from collidium.measure._shapes import Shape, Window, density
+from collidium.measure._shapes import Window, density
 
 _MIN_DENSITY = 1e-300
-_DIFFERENCE = 1e-4
 _GRID = 4001
-
-
-@dataclass(frozen=True, kw_only=True)
-class Component:
-    """One term of the density of a category.
-
-    Attributes
-    ----------
-    name : str
-        What it is, e.g. ``signal``.
-    shape : Shape
-        Density with P parameters.
-    shape_parameters : mapping of str to str
-        Parameter of the likelihood for each name in the shape; components that name the same one share it.
-    yields : tuple of str
-        Parameters whose product, times ``scale``, is the expected number of events in the window.
-    scale : float
-        Constant factor of the yield.
-    """
-
-    name: str
-    shape: Shape
-    shape_parameters: Mapping[str, str]
-    yields: tuple[str, ...]
-    scale: float = 1.0
+# events at a time: their rows stay in the cache of a core
+_BLOCK = 8192
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,6 +100,16 @@ class Category:
             name=name, window=window, components=tuple(components), x=masses[is_inside], weight=weights[is_inside]
         )
 
+    @cached_property
+    def is_plain(self) -> bool:
+        """Whether every weight is one."""
+        return bool(np.all(self.weight == 1.0))
+
+    def blocks(self) -> Iterator[tuple[Vector, Vector]]:
+        """Masses and weights, a few thousand at a time."""
+        for start in range(0, len(self.x), _BLOCK):
+            yield self.x[start : start + _BLOCK], self.weight[start : start + _BLOCK]
+
 
 @dataclass(frozen=True, kw_only=True)
 class Unbinned:
@@ -131,7 +127,8 @@ class Unbinned:
     Notes
     -----
     -ln L = sum_c [nu_c - sum_i w_i ln sum_k N_k f_k(x_i)] + sum_j (theta_j - a_j)^2 / 2 s_j^2. The Fisher matrix is the
-    sum over events of the outer products of the gradients of ln density; the Hessian is the difference of gradients.
+    sum over events of the outer products of the gradients of ln density; the Hessian is analytic but for the second
+    derivatives of each shape by its own parameters, which are differences of its analytic first ones.
 
     References
     ----------
@@ -176,15 +173,7 @@ class Unbinned:
             If a component names an unknown parameter, or does not name all of its shape.
         """
         for category in categories:
-            for component in category.components:
-                wanted, given = set(component.shape.names), set(component.shape_parameters)
-                if wanted != given:
-                    raise InputError(
-                        f"component {component.name!r} of {category.name!r} gives {', '.join(sorted(given)) or 'no'} "
-                        f"parameters; its shape needs {', '.join(sorted(wanted))}"
-                    )
-                for name in (*component.shape_parameters.values(), *component.yields):
-                    parameters.index(name)
+            check_components(category.name, category.components, parameters)
         return cls(parameters=parameters, categories=tuple(categories), centers=parameters.center)
 
     def nll(self, theta: Vector) -> float:
@@ -200,13 +189,15 @@ class Unbinned:
         return self._evaluate(theta)[2]
 
     def hessian(self, theta: Vector) -> Matrix:
-        """Second derivatives from central differences of the gradient, (K, K)."""
-        return self._differences(theta, self.fisher(theta))
+        """Second derivatives of ``nll``, (K, K); zero rows for fixed parameters."""
+        return self._curved(theta, self._evaluate(theta)[2])
 
     def expand(self, theta: Vector, curvature: Curvature) -> Expansion:
         """Value, gradient and curvature at a point."""
         value, gradient, fisher = self._evaluate(theta)
-        return Expansion(value, gradient, fisher if curvature == "fisher" else self._differences(theta, fisher))
+        if curvature == "fisher" or not math.isfinite(value):
+            return Expansion(value, gradient, fisher)
+        return Expansion(value, gradient, self._curved(theta, fisher))
 
     def weighted_covariance(self, result: FitResult) -> Matrix:
         """Covariance of a fit of weighted events, (K, K), from the spread of their gradients.
@@ -233,7 +224,7 @@ class Unbinned:
     def expected(self, theta: Vector) -> dict[str, float]:
         """Expected events of each component, by ``category/component``."""
         return {
-            f"{category.name}/{component.name}": self._yield(component, theta)[0]
+            f"{category.name}/{component.name}": expected_events(component, self.parameters, theta)
             for category in self.categories
             for component in category.components
         }
@@ -245,39 +236,50 @@ class Unbinned:
         centers = np.where(np.isfinite(width), generator.normal(theta, np.nan_to_num(width)), np.nan)
         return dataclasses.replace(self, categories=categories, centers=centers)
 
-    def _yield(self, component: Component, theta: Vector) -> tuple[float, list[tuple[int, float]]]:
-        """Expected events of a component, and the derivatives by its yield parameters."""
-        index = [self.parameters.index(name) for name in component.yields]
-        values = theta[index]
-        slopes = [(i, component.scale * float(np.prod(np.delete(values, k)))) for k, i in enumerate(index)]
-        return component.scale * float(np.prod(values)), slopes
-
     def _evaluate(self, theta: Vector) -> tuple[float, Vector, Matrix]:
         """Value, gradient, and the sum of outer products."""
         K = len(theta)
         value, gradient, fisher = 0.0, np.zeros(K), np.zeros((K, K))
         for category in self.categories:
-            total = np.zeros(len(category.x))
-            slopes: dict[int, Vector] = {}
-            for component in category.components:
-                index = [self.parameters.index(component.shape_parameters[name]) for name in component.shape.names]
-                f, f_slopes = density(component.shape, category.x, theta[index], category.window)
-                events, yield_slopes = self._yield(component, theta)
-                value += events
-                total += events * f
-                for i, slope in yield_slopes:
-                    gradient[i] += slope
-                    slopes[i] = slopes.get(i, 0.0) + slope * f
-                for i, row in zip(index, f_slopes, strict=True):
-                    slopes[i] = slopes.get(i, 0.0) + events * row
-            if np.any(total < _MIN_DENSITY):
-                return math.inf, gradient, fisher
-            used = sorted(slopes)
-            relative = np.stack([slopes[i] for i in used]) / total
-            value -= float(category.weight @ np.log(total))
-            gradient[used] -= relative @ category.weight
-            fisher[np.ix_(used, used)] += (relative * category.weight) @ relative.T
+            terms = terms_of(category.components, self.parameters, theta, category.window)
+            jacobian = np.hstack([term.jacobian(K) for term in terms])
+            sums, products = np.zeros(jacobian.shape[1]), np.zeros((jacobian.shape[1], jacobian.shape[1]))
+            for x, weight in category.blocks():
+                rows, total = rows_of(terms, x, category.window)
+                if not total.min() > _MIN_DENSITY:
+                    return math.inf, np.zeros(K), np.zeros((K, K))
+                value -= float(weight @ np.log(total))
+                sums += rows @ weight
+                products += (rows if category.is_plain else rows * weight) @ rows.T
+            for term in terms:
+                value += term.events
+                for i, factor in term.factors.items():
+                    gradient[i] += factor
+            gradient -= jacobian @ sums
+            fisher += jacobian @ products @ jacobian.T
         return self._constrained(theta, value, gradient, fisher)
+
+    def _curved(self, theta: Vector, fisher: Matrix) -> Matrix:
+        """Hessian: the sum of outer products less the events' sum of (d^2 p) / p."""
+        K, steps = len(theta), steps_of(self.parameters, theta, fisher)
+        hessian = fisher.copy()
+        bend = np.zeros((K, K))
+        for category in self.categories:
+            terms = terms_of(category.components, self.parameters, theta, category.window)
+            for x, weight in category.blocks():
+                rows, total = rows_of(terms, x, category.window)
+                share, sums, start = weight / total, rows @ weight, 0
+                for term in terms:
+                    stop = start + 1 + len(term.index)
+                    add_curvature(bend, term, sums[start:stop], x, share, category.window, steps)
+                    start = stop
+            for term in terms:
+                for (i, j), product in term.products.items():
+                    hessian[i, j] += product
+        hessian -= bend
+        hessian[self.parameters.is_fixed] = 0.0
+        hessian[:, self.parameters.is_fixed] = 0.0
+        return hessian
 
     def _constrained(
         self, theta: Vector, value: float, gradient: Vector, fisher: Matrix
@@ -290,25 +292,13 @@ class Unbinned:
         fisher[index, index] += width**-2
         return value + 0.5 * float(pull @ pull), gradient, fisher
 
-    def _differences(self, theta: Vector, fisher: Matrix) -> Matrix:
-        """Hessian from gradients a small part of each parameter's error away."""
-        K = len(theta)
-        hessian = np.zeros((K, K))
-        for j in np.flatnonzero(~self.parameters.is_fixed):
-            step = _DIFFERENCE / math.sqrt(fisher[j, j]) if fisher[j, j] > 0.0 else _DIFFERENCE
-            up, down = theta.copy(), theta.copy()
-            up[j] += step
-            down[j] -= step
-            hessian[j] = (self.grad(up) - self.grad(down)) / (2.0 * step)
-        return (hessian + hessian.T) / 2.0
-
     def _drawn(self, category: Category, theta: Vector, generator: np.random.Generator) -> Category:
         """Events of a category drawn from its density by acceptance under a ceiling."""
         window, parts = category.window, []
         grid = np.linspace(window.low, window.high, _GRID)
         for component in category.components:
             index = [self.parameters.index(component.shape_parameters[name]) for name in component.shape.names]
-            num_events = int(generator.poisson(self._yield(component, theta)[0]))
+            num_events = int(generator.poisson(expected_events(component, self.parameters, theta)))
             ceiling = 1.2 * float(density(component.shape, grid, theta[index], window)[0].max())
             while num_events > 0:
                 x = generator.uniform(window.low, window.high, 2 * num_events + 1000)

@@ -8,15 +8,16 @@ from pathlib import Path
 from typing import Literal, TypeAlias, cast, get_args
 
 from collidium.artifact import InputError, unknown
+from collidium.measure._custom import CUSTOM_TYPES, BinFactor, BinFactorReader
 from collidium.measure._interpolation import NormCode
 from collidium.measure._patch import apply_patch, read_patch
 from collidium.measure._pointer import Place, read_json
 
 ModifierType: TypeAlias = Literal[
-    "gamma", "histosys", "lumi", "normfactor", "normsys", "shapefactor", "shapesys", "staterror"
+    "custom", "gamma", "histosys", "lumi", "normfactor", "normsys", "shapefactor", "shapesys", "staterror"
 ]
 # "gamma", a rate from a sideband count, is Combine's: the JSON has no word for it
-_JSON_TYPES = tuple(name for name in get_args(ModifierType) if name != "gamma")
+_JSON_TYPES = tuple(name for name in get_args(ModifierType) if name not in ("gamma", "custom"))
 _SETTINGS = ("inits", "bounds", "auxdata", "factors", "sigmas", "fixed")
 
 
@@ -29,21 +30,27 @@ class Modifier:
     name : str
         Parameter it belongs to.
     type : str
-        Type in HistFactory.
+        Type in HistFactory, or ``custom``.
     low, high : tuple of float
         Variations at -1 and +1: templates (histosys, events) or one factor each (normsys, 1).
     data : tuple of float
         Absolute uncertainty of each bin (shapesys and staterror, events), or the count in the sideband (gamma).
     place : Place
         Where it stands in the document.
+    scale : float
+        Factor of the parameter in normsys and histosys: 0.5 where the variations are two standard deviations.
+    factor : BinFactor or None
+        The function of a custom modifier.
     """
 
     name: str
     type: ModifierType
-    low: tuple[float, ...]
-    high: tuple[float, ...]
-    data: tuple[float, ...]
+    low: tuple[float, ...] = ()
+    high: tuple[float, ...] = ()
+    data: tuple[float, ...] = ()
     place: Place
+    scale: float = 1.0
+    factor: BinFactor | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,6 +115,8 @@ class Workspace:
         The JSON that it was parsed from, or the text of a datacard.
     norm_code : str
         Interpolation of its normsys.
+    groups : mapping of str to tuple of str
+        Sets of parameters by name, where the source names any.
 
     References
     ----------
@@ -119,9 +128,17 @@ class Workspace:
     measurements: tuple[Measurement, ...]
     document: object = field(repr=False)
     norm_code: NormCode = "code4"
+    groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict, repr=False)
 
     @classmethod
-    def read(cls, path: Path, *, patch: Path | None = None, patch_name: str | None = None) -> Workspace:
+    def read(
+        cls,
+        path: Path,
+        *,
+        patch: Path | None = None,
+        patch_name: str | None = None,
+        custom: Mapping[str, BinFactorReader] = CUSTOM_TYPES,
+    ) -> Workspace:
         """Read a workspace, patched if wanted.
 
         Parameters
@@ -132,6 +149,8 @@ class Workspace:
             JSON Patch or patch set, e.g. the signal for a background-only workspace.
         patch_name : str, optional
             Which patch of a set.
+        custom : mapping of str to callable
+            Types of modifiers beside those of the schema, and what reads their data.
 
         Returns
         -------
@@ -147,10 +166,16 @@ class Workspace:
         if patch is not None:
             operations = read_patch(patch, patch_name, document=document)
             document, source = apply_patch(document, operations, source=str(patch)), f"{path} with {patch}"
-        return cls.parse(document, source=source)
+        return cls.parse(document, source=source, custom=custom)
 
     @classmethod
-    def parse(cls, document: object, *, source: str = "workspace") -> Workspace:
+    def parse(
+        cls,
+        document: object,
+        *,
+        source: str = "workspace",
+        custom: Mapping[str, BinFactorReader] = CUSTOM_TYPES,
+    ) -> Workspace:
         """Check a document and take it apart.
 
         Parameters
@@ -159,6 +184,9 @@ class Workspace:
             Decoded JSON.
         source : str
             Named in messages.
+        custom : mapping of str to callable
+            Types of modifiers beside those of the schema, and what reads their data: name of the modifier, place of
+            its data and number of bins in, :class:`BinFactor` out.
 
         Returns
         -------
@@ -187,7 +215,7 @@ class Workspace:
         if root.get("version").value != "1.0.0":
             raise root.get("version").needs("'1.0.0'")
         observed = _observations(root.get("observations"))
-        channels = [_channel(place, observed) for place in root.get("channels").items(at_least=1)]
+        channels = [_channel(place, observed, custom) for place in root.get("channels").items(at_least=1)]
         _check_unique(root.get("channels"), [channel.name for channel in channels])
         measurements = [_measurement(place) for place in root.get("measurements").items(at_least=1)]
         _check_unique(root.get("measurements"), [measurement.name for measurement in measurements])
@@ -235,23 +263,23 @@ def _observations(place: Place) -> dict[str, Place]:
     return found
 
 
-def _channel(place: Place, observed: Mapping[str, Place]) -> Channel:
+def _channel(place: Place, observed: Mapping[str, Place], custom: Mapping[str, BinFactorReader]) -> Channel:
     place.object(["name", "samples"])
     name = place.get("name").text()
     if name not in observed:
         raise place.error(f"is the channel {name!r}, for which there is no observation")
     counts = observed[name].numbers()
-    samples = [_sample(item, len(counts)) for item in place.get("samples").items(at_least=1)]
+    samples = [_sample(item, len(counts), custom) for item in place.get("samples").items(at_least=1)]
     _check_unique(place.get("samples"), [sample.name for sample in samples])
     return Channel(name=name, samples=tuple(samples), observed=counts)
 
 
-def _sample(place: Place, num_bins: int) -> Sample:
+def _sample(place: Place, num_bins: int, custom: Mapping[str, BinFactorReader]) -> Sample:
     place.object(["name", "data", "modifiers"])
     data = place.get("data").numbers(num_bins)
     modifiers, seen = [], set()
     for item in place.get("modifiers").items():
-        modifier = _modifier(item, num_bins)
+        modifier = _modifier(item, num_bins, custom)
         if (modifier.type, modifier.name) in seen:
             raise item.error(f"is a second {modifier.type} named {modifier.name!r} in its sample")
         seen.add((modifier.type, modifier.name))
@@ -259,11 +287,13 @@ def _sample(place: Place, num_bins: int) -> Sample:
     return Sample(name=place.get("name").text(), data=data, modifiers=tuple(modifiers))
 
 
-def _modifier(place: Place, num_bins: int) -> Modifier:
+def _modifier(place: Place, num_bins: int, custom: Mapping[str, BinFactorReader]) -> Modifier:
     place.object(["name", "type", "data"])
     name, kind, data = place.get("name").text(), place.get("type").text(), place.get("data")
+    if kind in custom:
+        return Modifier(name=name, type="custom", place=place, factor=custom[kind](name, data, num_bins))
     if kind not in _JSON_TYPES:
-        raise place.get("type").needs(f"one of {', '.join(_JSON_TYPES)}")
+        raise place.get("type").needs(f"one of {', '.join([*_JSON_TYPES, *custom])}")
     low: tuple[float, ...] = ()
     high: tuple[float, ...] = ()
     absolute: tuple[float, ...] = ()

@@ -1,5 +1,6 @@
 """Objectives: what training makes small, as pure functions of the model's output and the batch."""
 
 from collidium.objectives._classification import cross_entropy, inverse_class_weights
+from collidium.objectives._telescope import TelescopeScale, telescope_loss
 
-__all__ = ["cross_entropy", "inverse_class_weights"]
+__all__ = ["TelescopeScale", "cross_entropy", "inverse_class_weights", "telescope_loss"]

@@ -102,7 +102,7 @@ RECIPES: dict[str, Recipe] = {
     "quickstart": Recipe(
         kind="chain",
         config=quickstart,
-        description="top against QCD: generate, train JetFormer with Muon, evaluate, report",
+        description="top against QCD: generate, train JetFormer with Muon, evaluate, fit the signal, report",
     ),
 }
 

@@ -1,13 +1,17 @@
-"""Reports: one self-contained page from a run and its predictions, as a list of sections."""
+"""Reports: self-contained pages from runs, predictions and measurements, as lists of sections."""
 
 from collidium.report._agreement import Agreement, Shape, agreement, common_edges, shape
-from collidium.report._build import PAGE_NAME, build_report, read_metrics
+from collidium.report._build import HEPDATA_NAME, PAGE_NAME, build_measurement_report, build_report, read_metrics
+from collidium.report._hepdata import write_hepdata, yaml_dumps
+from collidium.report._measurement import MEASUREMENT_KINDS, measurement_sections
 from collidium.report._numbers import rounded, with_interval
 from collidium.report._page import cards, render_page
 from collidium.report._section import Section, code, paragraph, table
 from collidium.report._style import PALETTE, STYLE, Plot, labelled_axes, make_plot
 
 __all__ = [
+    "HEPDATA_NAME",
+    "MEASUREMENT_KINDS",
     "PAGE_NAME",
     "PALETTE",
     "STYLE",
@@ -16,12 +20,14 @@ __all__ = [
     "Section",
     "Shape",
     "agreement",
+    "build_measurement_report",
     "build_report",
     "cards",
     "code",
     "common_edges",
     "labelled_axes",
     "make_plot",
+    "measurement_sections",
     "paragraph",
     "read_metrics",
     "render_page",
@@ -29,4 +35,6 @@ __all__ = [
     "shape",
     "table",
     "with_interval",
+    "write_hepdata",
+    "yaml_dumps",
 ]

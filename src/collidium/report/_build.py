@@ -15,7 +15,9 @@ from collidium.report._confusion import confusion_section
 from collidium.report._curves import curves_section
 from collidium.report._gallery import gallery_section
 from collidium.report._headline import headline_section
+from collidium.report._hepdata import write_hepdata
 from collidium.report._inputs import inputs_section
+from collidium.report._measurement import measurement_sections
 from collidium.report._page import render_page
 from collidium.report._provenance import configuration_section, reproduction_section
 from collidium.report._roc import roc_section
@@ -24,6 +26,7 @@ from collidium.report._section import Section
 from collidium.train import Run
 
 PAGE_NAME = "index.html"
+HEPDATA_NAME = "hepdata"
 
 
 def build_report(
@@ -32,6 +35,7 @@ def build_report(
     dataset_path: Path | None,
     out: Path,
     *,
+    measurements: Sequence[Path] = (),
     extra: Sequence[Section] = (),
     progress: Progress | None = None,
     command: Sequence[str] | None = None,
@@ -48,6 +52,8 @@ def build_report(
         The dataset that was evaluated; without it there are no input features and no gallery.
     out : Path
         Folder to make.
+    measurements : sequence of Path
+        Fits, limits, scans, rankings and toys of this run's scores, shown as sections.
     extra : sequence of Section
         Sections of later stages, shown before configuration and provenance.
     progress : Progress, optional
@@ -77,7 +83,7 @@ def build_report(
     figures, context = read_metrics(predictions_path)
     if not figures.has_figures:
         raise InputError(f"{predictions_path}: no jet has a label; a report needs the true classes")
-    sources = [path for path in (dataset_path, run_path, predictions_path) if path is not None]
+    sources = [path for path in (dataset_path, run_path, predictions_path, *measurements) if path is not None]
     reporter = SilentProgress() if progress is None else progress
     with building(out, kind="report", config={}, inputs=sources, command=command) as folder:
         reporter.start("report", None, "sections")
@@ -86,10 +92,12 @@ def build_report(
             for section in _sections(run, predictions, figures, context, dataset):
                 sections.append(section)
                 reporter.advance()
-            sections += extra
+            sections += [*measurement_sections(measurements), *extra]
             sections.append(configuration_section(run.config, run.routing))
             sections.append(reproduction_section([(path, read_manifest(path)) for path in sources], command))
-            _write(folder, sections, figures, run_path, context)
+            _write(folder, sections, run_path.name, _subtitle(figures, context))
+            if measurements:
+                write_hepdata(measurements, folder / HEPDATA_NAME)
         finally:
             reporter.finish()
     return out / PAGE_NAME
@@ -152,9 +160,57 @@ def _sections(
         yield gallery_section(predictions, dataset)
 
 
-def _write(
-    folder: Path, sections: Sequence[Section], figures: Evaluation, run_path: Path, context: Mapping[str, Any]
-) -> None:
+def build_measurement_report(
+    measurements: Sequence[Path],
+    out: Path,
+    *,
+    progress: Progress | None = None,
+    command: Sequence[str] | None = None,
+) -> Path:
+    """Make a ``report`` artifact of fits, limits, scans, rankings and toys.
+
+    Parameters
+    ----------
+    measurements : sequence of Path
+        Artifacts, shown in this order; limits of several signals are drawn together.
+    out : Path
+        Folder to make: the page, ``plots/`` as PNG and PDF, and ``hepdata/`` as a HEPData submission.
+    progress : Progress, optional
+        Told of the page.
+    command : sequence of str, optional
+        The command that makes the report again.
+
+    Returns
+    -------
+    Path
+        The page. Equal inputs and command give equal bytes, but for times in the inputs.
+
+    Raises
+    ------
+    InputError
+        If an artifact is of another kind or not complete, or ``out`` exists.
+    """
+    reporter = SilentProgress() if progress is None else progress
+    with building(out, kind="report", config={}, inputs=measurements, command=command) as folder:
+        reporter.start("report", None, "sections")
+        try:
+            sections = measurement_sections(measurements)
+            reporter.advance(len(sections))
+            sections.append(reproduction_section([(path, read_manifest(path)) for path in measurements], command))
+            kinds = ", ".join(dict.fromkeys(read_manifest(path).kind for path in measurements))
+            _write(folder, sections, measurements[0].resolve().name, kinds)
+            write_hepdata(measurements, folder / HEPDATA_NAME)
+        finally:
+            reporter.finish()
+    return out / PAGE_NAME
+
+
+def _subtitle(figures: Evaluation, context: Mapping[str, Any]) -> str:
+    signals = ", ".join(name for name in figures.classes if name != figures.background)
+    return f"{signals} against {figures.background} · {figures.num_jets:,} jets of the {context['split']} split"
+
+
+def _write(folder: Path, sections: Sequence[Section], title: str, subtitle: str) -> None:
     """The page, and the plots beside it."""
     plots = folder / "plots"
     plots.mkdir()
@@ -163,7 +219,5 @@ def _write(
             for ending, content in (("png", plot.png), ("pdf", plot.pdf)):
                 with atomic_write(plots / f"{plot.name}.{ending}") as stream:
                     stream.write(content)
-    signals = ", ".join(name for name in figures.classes if name != figures.background)
-    subtitle = f"{signals} against {figures.background} · {figures.num_jets:,} jets of the {context['split']} split"
     with atomic_write(folder / PAGE_NAME, "w") as stream:
-        stream.write(render_page(run_path.name, subtitle, sections))
+        stream.write(render_page(title, subtitle, sections))

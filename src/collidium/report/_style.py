@@ -152,8 +152,8 @@ def make_plot(
     return Plot(name, alt, caption, png.getvalue(), pdf.getvalue())
 
 
-def labelled_axes(figure: Figure, axes: Axes | None = None, *, right: str = "") -> Axes:
-    """Axes with the label of origin above: "Collidium simulation", and a text on the right.
+def labelled_axes(figure: Figure, axes: Axes | None = None, *, right: str = "", status: str = "simulation") -> Axes:
+    """Axes with the label of origin above, e.g. "Collidium simulation", and a text on the right.
 
     Parameters
     ----------
@@ -163,6 +163,8 @@ def labelled_axes(figure: Figure, axes: Axes | None = None, *, right: str = "") 
         Existing axes to label instead.
     right : str
         Text above the right end.
+    status : str
+        What stands behind the name.
 
     Returns
     -------
@@ -171,7 +173,7 @@ def labelled_axes(figure: Figure, axes: Axes | None = None, *, right: str = "") 
     """
     axes = figure.add_subplot() if axes is None else axes
     name = axes.text(0.0, 1.015, "Collidium", transform=axes.transAxes, fontsize=15, fontweight="bold", va="baseline")
-    axes.annotate(" simulation", (1, 0), xycoords=name, fontsize=13, fontstyle="italic", va="bottom")
+    axes.annotate(f" {plain(status)}", (1, 0), xycoords=name, fontsize=13, fontstyle="italic", va="bottom")
     axes.text(1.0, 1.015, plain(right), transform=axes.transAxes, fontsize=12, ha="right", va="baseline")
     return axes
 

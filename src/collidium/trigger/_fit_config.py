@@ -1,0 +1,141 @@
+"""How a trigger network is trained."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch.optim import Optimizer
+
+from collidium.artifact import InputError, unknown
+from collidium.optim import OPTIMIZERS, AdamW, for_model
+from collidium.train import SCHEDULES
+from collidium.trigger._beta import RAMP, BetaSchedule, CostTarget
+from collidium.trigger._losses import OBJECTIVES
+from collidium.trigger._network import QuantNetwork
+
+
+@dataclass(frozen=True, kw_only=True)
+class FitConfig:
+    """Settings of a training.
+
+    Attributes
+    ----------
+    epochs : int
+        Passes over the training split.
+    batch_size : int
+        Samples in a step.
+    objective : str
+        Key of ``OBJECTIVES``; the name of the objective where :func:`fit` is given one.
+    optimizer : str
+        Key of ``collidium.optim.OPTIMIZERS``, for the weights; widths and tables go to AdamW.
+    lr, width_lr : float, 1
+        Learning rates of weights and of widths; a width moves by at most about its rate in a step.
+    weight_decay : float, 1
+        Decoupled decay of the weights; widths are not decayed.
+    schedule : str
+        Key of ``collidium.train.SCHEDULES``.
+    warmup, decay : float, 1
+        Fractions of a cycle in which the learning rate rises and, in schedules with a flat part, falls.
+    cycles : int
+        Times that the schedule is run through, each from the full rate.
+    pressure : BetaSchedule or CostTarget
+        The factor on the cost in the loss.
+    patience : int or None
+        Stop after so many validations without a new member of the front.
+    collapse : float, 1
+        Stop when the merit above that of a constant answer falls below this fraction of the best one's.
+    validate_every : int
+        Epochs between two validations.
+    checkpoint_every : int
+        Epochs between two checkpoints.
+    calibration_samples : int or None
+        Training samples that set the ranges of a network before it is measured; None: all.
+    seed : int
+        Decides weights and order of the data.
+
+    Raises
+    ------
+    InputError
+        If a value is out of range or a name unknown.
+    """
+
+    epochs: int = 100
+    batch_size: int = 1024
+    objective: str = "cross_entropy"
+    optimizer: str = "adamw"
+    lr: float = 3e-3
+    width_lr: float = 3e-3
+    weight_decay: float = 0.0
+    schedule: str = "cosine"
+    warmup: float = 0.0
+    decay: float = 0.3
+    cycles: int = 1
+    pressure: BetaSchedule | CostTarget = RAMP
+    patience: int | None = None
+    collapse: float = 0.5
+    validate_every: int = 1
+    checkpoint_every: int = 1
+    calibration_samples: int | None = None
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.optimizer not in OPTIMIZERS:
+            raise unknown("optimizer", self.optimizer, OPTIMIZERS)
+        if self.schedule not in SCHEDULES:
+            raise unknown("schedule", self.schedule, SCHEDULES)
+        for name in ("epochs", "batch_size", "cycles", "patience", "validate_every", "checkpoint_every"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise InputError(f"{name} is {value}, at least 1 is needed")
+        for name, is_possible in (
+            ("lr", self.lr > 0),
+            ("width_lr", self.width_lr >= 0),
+            ("weight_decay", self.weight_decay >= 0),
+            ("warmup", 0 <= self.warmup < 1),
+            ("decay", 0 < self.decay <= 1),
+            ("collapse", 0 <= self.collapse < 1),
+            ("calibration_samples", self.calibration_samples is None or self.calibration_samples > 0),
+        ):
+            if not is_possible:
+                raise InputError(f"{name} is {getattr(self, name)}, which is out of range")
+
+    def optimizers(self, network: QuantNetwork) -> dict[str, Optimizer]:
+        """One optimizer for the weights and one for the widths.
+
+        Parameters
+        ----------
+        network : QuantNetwork
+            What is trained.
+
+        Returns
+        -------
+        dict of str to Optimizer
+            ``weights``, and ``widths`` where any is trained.
+        """
+        widths = {id(parameter) for parameter in network.width_parameters()}
+        named = [(name, parameter) for name, parameter in network.named_parameters() if id(parameter) in widths]
+        for _, parameter in named:
+            parameter.requires_grad_(False)
+        try:
+            weights = for_model(network, self.optimizer, lr=self.lr, weight_decay=self.weight_decay)
+        finally:
+            for _, parameter in named:
+                parameter.requires_grad_(True)
+        found: dict[str, Optimizer] = {"weights": weights}
+        if named:
+            found["widths"] = AdamW(named, lr=self.width_lr, weight_decay=0.0, betas=(0.9, 0.99))
+        return found
+
+
+def check_objective(name: str) -> None:
+    """Refuse the name of an objective that is not built in."""
+    if name not in OBJECTIVES:
+        raise unknown("objective", name, OBJECTIVES)
+
+
+def set_rates(optimizers: dict[str, torch.optim.Optimizer], config: FitConfig, factor: float) -> None:
+    """Give every group its learning rate for a step."""
+    for label, optimizer in optimizers.items():
+        for group in optimizer.param_groups:
+            group["lr"] = factor * (config.width_lr if label == "widths" else config.lr)

@@ -1,0 +1,81 @@
+"""What is minimised, and what is measured."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+
+@dataclass(frozen=True, kw_only=True)
+class Objective:
+    """A loss for the gradient and a figure of merit for the choice of networks.
+
+    Attributes
+    ----------
+    name : str
+        Its name in configurations.
+    loss : callable
+        Mean loss () of outputs (N, ...) and targets (N, ...).
+    merit : callable
+        Figure of merit of each sample, (N,), of outputs and targets; its mean is reported.
+    is_higher_better : bool
+        Whether merit grows as networks get better.
+    """
+
+    name: str
+    loss: Callable[[Tensor, Tensor], Tensor]
+    merit: Callable[[Tensor, Tensor], Tensor]
+    is_higher_better: bool
+
+
+def _is_right(output: Tensor, target: Tensor) -> Tensor:
+    return output.argmax(1) == (target if target.dim() == 1 else target.argmax(1))
+
+
+def _square(output: Tensor, target: Tensor) -> Tensor:
+    return (output - target).square().flatten(1).mean(1) if target.dim() > 1 else (output - target).square()
+
+
+OBJECTIVES: Mapping[str, Objective] = MappingProxyType(
+    {
+        objective.name: objective
+        for objective in (
+            Objective(name="cross_entropy", loss=functional.cross_entropy, merit=_is_right, is_higher_better=True),
+            Objective(name="mse", loss=functional.mse_loss, merit=_square, is_higher_better=False),
+        )
+    }
+)
+
+
+def baseline_merit(objective: Objective, outputs: Tensor, targets: Tensor) -> float:
+    """Merit of the best answer that does not look at the input: the most frequent class, or the mean.
+
+    Parameters
+    ----------
+    objective : Objective
+        What is measured.
+    outputs : Tensor, (1, ...)
+        Any output, for its shape.
+    targets : Tensor, (N, ...)
+        Targets.
+
+    Returns
+    -------
+    float
+
+    Examples
+    --------
+    >>> baseline_merit(OBJECTIVES["cross_entropy"], torch.zeros(1, 3), torch.tensor([2, 2, 0, 2]))
+    0.75
+    """
+    if targets.dtype == torch.int64 and targets.dim() == 1:
+        counts = torch.bincount(targets, minlength=outputs.shape[1]).to(outputs.dtype)
+        answer = counts.expand(len(targets), -1)
+    else:
+        answer = targets.to(outputs.dtype).mean(0, keepdim=True).expand(len(targets), *outputs.shape[1:])
+    return float(objective.merit(answer, targets).double().mean())

@@ -1,0 +1,88 @@
+"""The regrouped gradients against automatic differentiation of the layer evaluated sample by sample."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from collidium.firmware import Rounding
+from collidium.trigger import look_up_trained, quantize_tracked
+from collidium.trigger._edge_function import NORM_EPSILON, EdgeWeights
+
+
+class _Centre(torch.autograd.Function):
+    """Truncation to the centre of an interval, with the gradients of trained widths."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, f: Tensor) -> Tensor:
+        out = (torch.floor(x * 2 ** f.round()) + 0.5) / 2 ** f.round()
+        ctx.save_for_backward(x - out, f)
+        return out
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor]:
+        error, f = ctx.saved_tensors
+        return grads[0], (grads[0] * error).sum_to_size(f.shape) * math.log(2)
+
+
+def sample_by_sample(
+    x: Tensor, f_in: Tensor, f_out: Tensor, norm: tuple[Tensor, Tensor] | None, weights: EdgeWeights, rounding: Rounding
+) -> Tensor:
+    num, K, G = x.shape
+    spread = x[..., None].expand(num, K, G, f_out.shape[1])
+    v = _Centre.apply(spread, f_in) if rounding is Rounding.TRN else quantize_tracked(spread, f_in, rounding)
+    h = (weights.b1 + (v[:, None] * weights.w1).sum(2)).tanh()
+    p = (h * weights.w2).sum(1) + weights.b2
+    if norm is not None:
+        mean, variance = p.mean((0, 1)), p.var((0, 1), correction=0)
+        p = (p - mean) / torch.sqrt(variance + NORM_EPSILON) * norm[0] + norm[1]
+    return quantize_tracked(p / math.sqrt(G), f_out, Rounding.RND).sum(1)
+
+
+def parameters(K: int, G: int, U: int, *, has_norm: bool, num: int = 60) -> tuple[Any, ...]:
+    generator = torch.Generator().manual_seed(K)
+
+    def draw(*shape: int) -> Tensor:
+        return torch.randn(shape, dtype=torch.float64, generator=generator).requires_grad_()
+
+    f_in = (torch.randint(0, 3, (K, G, U), generator=generator).double() + 0.3).requires_grad_()
+    f_out = (torch.randint(1, 5, (G, U), generator=generator).double() - 0.2).requires_grad_()
+    weights = EdgeWeights(draw(5, K, G, U), draw(5, G, U), draw(5, G, U), draw(G, U))
+    return draw(num, K, G), f_in, f_out, (draw(U), draw(U)) if has_norm else None, weights
+
+
+@pytest.mark.parametrize("K", [1, 2, 3])
+@pytest.mark.parametrize("rounding", [Rounding.TRN, Rounding.RND])
+@pytest.mark.parametrize("has_norm", [False, True])
+def test_values_and_gradients_are_those_sample_by_sample(K: int, rounding: Rounding, has_norm: bool) -> None:
+    x, f_in, f_out, norm, weights = parameters(K, 4, 3, has_norm=has_norm)
+    variables = [x, f_in, f_out, *(norm or ()), *weights]
+    slope = torch.randn(60, 3, dtype=torch.float64)
+    ours, _ = look_up_trained(x, f_in, f_out, norm, weights, (rounding, Rounding.RND))
+    theirs = sample_by_sample(x, f_in, f_out, norm, weights, rounding)
+    torch.testing.assert_close(ours, theirs, rtol=0, atol=1e-12)
+    for first, second in zip(
+        torch.autograd.grad(ours, variables, slope), torch.autograd.grad(theirs, variables, slope), strict=True
+    ):
+        torch.testing.assert_close(first, second, rtol=1e-9, atol=1e-9)
+
+
+def test_cells_without_samples_do_not_matter() -> None:
+    # one sample far away makes more cells than samples, so only those visited are kept
+    x, f_in, f_out, norm, weights = parameters(1, 3, 2, has_norm=True, num=20)
+    x = x.detach().clone()
+    x[0] = 500.0
+    ours, record = look_up_trained(x, f_in, f_out, norm, weights, (Rounding.TRN, Rounding.RND))
+    assert record.cells.num_cells <= 20
+    theirs = sample_by_sample(x, f_in, f_out, norm, weights, Rounding.TRN)
+    torch.testing.assert_close(ours, theirs, rtol=0, atol=1e-12)
+    variables = [f_in, f_out, *norm, *weights]
+    slope = torch.randn(20, 2, dtype=torch.float64)
+    for first, second in zip(
+        torch.autograd.grad(ours, variables, slope), torch.autograd.grad(theirs, variables, slope), strict=True
+    ):
+        torch.testing.assert_close(first, second, rtol=1e-9, atol=1e-9)
