@@ -82,7 +82,7 @@ def write_dataset(path: Path, shards: list[Jets]) -> Path:
     return path
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_jets() -> Callable[..., Jets]:
     """Maker of random jets with every column."""
     return random_jets
@@ -94,7 +94,7 @@ def dataset_path(tmp_path: Path) -> Path:
     return write_dataset(tmp_path / "dataset", [random_jets(200, seed=seed) for seed in range(3)])
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_dataset() -> Callable[[Path, list[Jets]], Path]:
     """Writer of jets as a dataset artifact."""
     return write_dataset

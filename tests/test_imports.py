@@ -25,12 +25,12 @@ ALLOWED: dict[str, set[str]] = {
     "objectives": {"artifact", "cloud"},
     "train": {"artifact", "cloud", "models", "objectives", "optim"},
     "evaluate": {"artifact", "cloud", "models", "train"},
-    "report": {"artifact", "cloud", "evaluate", "measure", "train"},
+    "report": {"artifact", "cloud", "evaluate", "firmware", "measure", "train", "trigger"},
     "study": {"artifact", "cloud", "models", "objectives", "optim", "report"},
     "measure": {"artifact"},
     "analysis": {"artifact", "evaluate", "measure"},
     "firmware": {"artifact"},
-    "trigger": {"artifact", "cloud", "firmware", "optim", "train"},
+    "trigger": {"artifact", "cloud", "collide", "detect", "firmware", "optim", "train"},
     "recipes": {
         "analysis",
         "artifact",
@@ -43,6 +43,7 @@ ALLOWED: dict[str, set[str]] = {
         "objectives",
         "optim",
         "train",
+        "trigger",
     },
     "cli": {
         "analysis",
@@ -50,6 +51,7 @@ ALLOWED: dict[str, set[str]] = {
         "cloud",
         "collide",
         "evaluate",
+        "firmware",
         "io",
         "measure",
         "models",
@@ -57,6 +59,7 @@ ALLOWED: dict[str, set[str]] = {
         "report",
         "study",
         "train",
+        "trigger",
     },
 }
 

@@ -96,12 +96,13 @@ def test_verilog_of_a_model_with_one_weight_off_by_one_is_refused(
     tmp_path: Path, needs_tools: Need, dense_model: Models
 ) -> None:
     needs_tools("verilator", "g++", "make")
-    model = dense_model([4, 3])
+    model = dense_model([4, 3, 2])
     layer = model.nodes["dense0"]
     assert isinstance(layer, Linear)
     weight = layer.weight.copy()
     weight[0, 0] += 1
-    wrong = IntegerModel([model.nodes["x"], dataclasses.replace(layer, weight=weight)], ["dense0"])
+    changed = dataclasses.replace(layer, weight=weight)
+    wrong = IntegerModel([changed if node is layer else node for node in model.nodes.values()], model.outputs)
     folder = written(wrong, tmp_path / "firmware", 5.0)
     truth = dataclasses.replace(load_firmware(folder / "golden"), model=model)
     result = verify_rtl(truth, folder / "rtl", emulator=folder / "emulator" / "trigger.h", num_samples=1000)

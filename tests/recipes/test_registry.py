@@ -10,11 +10,13 @@ import pytest
 
 from collidium.artifact import InputError, to_plain
 from collidium.cloud import feature_set
-from collidium.collide import GenerateConfig
-from collidium.recipes import RECIPES, ChainConfig, find_recipe
+from collidium.recipes import RECIPES, find_recipe
+from collidium.recipes._registry import CONFIGS_OF_KIND
 from collidium.train import RunConfig
+from collidium.trigger import TriggerConfig
 
 TRAIN = sorted(name for name, recipe in RECIPES.items() if recipe.kind == "train")
+TRIGGER = [name for name in TRAIN if name.startswith("trigger-")]
 OWN = """
 from collidium.models import MLPConfig
 from collidium.train import RunConfig
@@ -29,20 +31,27 @@ def other():
 
 @pytest.mark.parametrize("name", sorted(RECIPES))
 def test_recipes_give_full_configurations(name: str) -> None:
-    wanted = {"generate": GenerateConfig, "train": RunConfig, "chain": ChainConfig}[RECIPES[name].kind]
-    config = find_recipe(name, RECIPES[name].kind)
-    assert isinstance(config, wanted)
+    kind = RECIPES[name].kind
+    config = find_recipe(name, kind)
+    assert isinstance(config, CONFIGS_OF_KIND[kind])
     assert dataclasses.is_dataclass(config)
     json.dumps(to_plain(config))
 
 
-@pytest.mark.parametrize("name", TRAIN)
+@pytest.mark.parametrize("name", sorted({*TRAIN} - {*TRIGGER}))
 def test_training_recipes_build_on_their_features(name: str) -> None:
     config = find_recipe(name, "train")
     assert isinstance(config, RunConfig)
     schema = feature_set(config.features)
     model = config.model.build(len(schema.particle), len(schema.jet), 10, seed=0)
     assert sum(parameter.numel() for parameter in model.parameters()) > 0
+
+
+@pytest.mark.parametrize("name", TRIGGER)
+def test_trigger_recipes_build(name: str) -> None:
+    config = find_recipe(name, "train")
+    assert isinstance(config, TriggerConfig)
+    assert config.network.build(seed=0).ebops() > 0
 
 
 def test_published_size_of_the_particle_transformer() -> None:
@@ -58,7 +67,7 @@ def test_own_file_works_by_path(tmp_path: Path) -> None:
     config = find_recipe(str(path), "train")
     assert isinstance(config, RunConfig)
     assert config.features == "jet16"
-    with pytest.raises(InputError, match=r"other\(\) returned int, RunConfig is needed"):
+    with pytest.raises(InputError, match=r"other\(\) returned int, RunConfig or TriggerConfig is needed"):
         find_recipe(f"{path}:other", "train")
     with pytest.raises(InputError, match="has no function 'third'; functions there: recipe, other"):
         find_recipe(f"{path}:third", "train")

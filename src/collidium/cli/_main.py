@@ -16,6 +16,8 @@ VERBS = {
     "convert": "read ROOT, HDF5, NanoAOD, ... into a dataset",
     "train": "train a model on a dataset",
     "evaluate": "measure a run on a split of a dataset",
+    "compile": "make proved Verilog of a trigger network",
+    "verify": "prove firmware: integer model, emulator and Verilog agree",
     "export": "write a run's model as ONNX",
     "report": "make one HTML page of a run and its predictions",
     "show": "print what an artifact is",

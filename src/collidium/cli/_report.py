@@ -11,7 +11,8 @@ import tyro
 from collidium.artifact import InputError, read_manifest
 from collidium.cli._arguments import beside, parse
 from collidium.cli._progress import TerminalProgress
-from collidium.report import MEASUREMENT_KINDS, build_measurement_report, build_report
+from collidium.firmware import FIRMWARE_KIND
+from collidium.report import MEASUREMENT_KINDS, build_firmware_report, build_measurement_report, build_report
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,9 +20,11 @@ class ReportArguments:
     """Flags of the verb."""
 
     paths: Annotated[
-        tuple[Path, ...], tyro.conf.Positional, tyro.conf.arg(metavar="[RUN PREDICTIONS] [MEASUREMENT ...]")
+        tuple[Path, ...],
+        tyro.conf.Positional,
+        tyro.conf.arg(metavar="[RUN PREDICTIONS] [MEASUREMENT ...] [FIRMWARE [RUN]]"),
     ]
-    """Folder of a run and of its predictions, or of measurements, or all of them."""
+    """Folder of a run and of its predictions, or of measurements, or all of them; or of firmware and its run."""
     data: Path | None = None
     """Dataset of the predictions, for the input features and the gallery of jets."""
     out: Annotated[Path | None, tyro.conf.arg(aliases=["-o"])] = None
@@ -32,10 +35,17 @@ def run(argv: list[str]) -> int:
     """Make the page."""
     arguments = parse(ReportArguments, argv, verb="report", description="Make one self-contained page of plots.")
     if not arguments.paths:
-        raise InputError("collidium report: name a run and its predictions, or measurements")
+        raise InputError("collidium report: name a run and its predictions, or measurements, or firmware")
     out = arguments.out or beside(arguments.paths[0], "report")
     progress, command = TerminalProgress(), ["collidium", "report", *argv]
-    if read_manifest(arguments.paths[0]).kind in MEASUREMENT_KINDS:
+    kind = read_manifest(arguments.paths[0]).kind
+    if kind == FIRMWARE_KIND:
+        firmware, *runs = arguments.paths
+        if arguments.data is not None or len(runs) > 1:
+            raise InputError(f"{firmware}: is firmware, at most the run behind it is needed beside it")
+        trained = runs[0] if runs else None
+        page = build_firmware_report(firmware, out, run=trained, progress=progress, command=command)
+    elif kind in MEASUREMENT_KINDS:
         if arguments.data is not None:
             raise InputError(f"{arguments.data}: --data belongs to a run; {arguments.paths[0]} is a measurement")
         page = build_measurement_report(arguments.paths, out, progress=progress, command=command)

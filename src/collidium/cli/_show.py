@@ -25,6 +25,7 @@ from collidium.cli._show_measurement import (
     show_templates,
     show_toys,
 )
+from collidium.cli._show_trigger import show_firmware, show_trigger_run, show_trigger_samples
 from collidium.cloud import SPLITS, Dataset
 from collidium.evaluate import Evaluation
 from collidium.study import Study
@@ -167,4 +168,7 @@ _SHOW: dict[str, Callable[[Console, Path], None]] = {
     "toys": show_toys,
     "resonance": show_resonance,
     "bumphunt": show_bumphunt,
+    "trigger-run": show_trigger_run,
+    "trigger-samples": show_trigger_samples,
+    "firmware": show_firmware,
 }

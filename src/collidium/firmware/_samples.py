@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import io
+import zipfile
 from collections.abc import Mapping
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from collidium.artifact import InputError, unknown
+from collidium.artifact import InputError, atomic_write, unknown
 from collidium.firmware._fixed import Codes
 from collidium.firmware._model import IntegerModel
 
@@ -54,6 +57,32 @@ def verification_samples(
             }
         )
     return {node.name: np.concatenate([block[node.name] for block in blocks]) for node in model.inputs}
+
+
+def save_codes(path: Path, data: Mapping[str, ArrayLike], limit: int) -> None:
+    """Write the first codes of each input as an ``.npz`` file, in the narrowest type that holds them."""
+    with atomic_write(path) as stream, zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, codes in data.items():
+            kept = np.asarray(codes, dtype=np.int64)[:limit]
+            width = np.promote_types(np.min_scalar_type(kept.min(initial=0)), np.min_scalar_type(kept.max(initial=0)))
+            buffer = io.BytesIO()
+            np.save(buffer, kept.astype(width), allow_pickle=False)
+            archive.writestr(zipfile.ZipInfo(f"{name}.npy"), buffer.getvalue(), zipfile.ZIP_DEFLATED)
+
+
+def load_codes(path: Path) -> dict[str, Codes]:
+    """Read a file of :func:`save_codes`.
+
+    Raises
+    ------
+    InputError
+        If it is damaged.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            return {name: codes.astype(np.int64) for name, codes in stored.items()}
+    except (ValueError, OSError, zipfile.BadZipFile) as error:
+        raise InputError(f"{path}: damaged codes ({error})") from error
 
 
 def _length(block: Mapping[str, Codes]) -> int:

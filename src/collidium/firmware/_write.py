@@ -18,7 +18,7 @@ from collidium.firmware._emulator import emulator_header
 from collidium.firmware._interface import Signal, interface
 from collidium.firmware._program_store import load_firmware, save_program
 from collidium.firmware._resources import layers, predicted_resources, timing_model
-from collidium.firmware._samples import verification_samples
+from collidium.firmware._samples import load_codes, save_codes, verification_samples
 from collidium.firmware._scripts import scripts
 from collidium.firmware._synthesis import OpenPart, place, synthesise
 from collidium.firmware._verify import MIN_SAMPLES, Verification, require_proof, verify_rtl
@@ -26,6 +26,7 @@ from collidium.firmware._verify import MIN_SAMPLES, Verification, require_proof,
 FIRMWARE_KIND = "firmware"
 _EXACT_FLOAT32 = 1 << 24
 _NUM_VECTORS = 300
+_DATA = Path("golden") / "data.npz"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,6 +128,8 @@ def write_firmware(
         untracked=("timings.json",),
     ) as folder:
         _write_sources(firmware, folder, context, options.seed)
+        if context.data is not None:
+            save_codes(folder / _DATA, context.data, MIN_SAMPLES // 2)
         report = _report(firmware, context)
         if options.num_samples:
             verification = verify_rtl(
@@ -166,7 +169,7 @@ def verify_firmware(
     num_samples : int
         N.
     data : dict of str to array of int, (M, *shape), optional
-        Codes of real samples.
+        Codes of real samples; by default those that are kept in the artifact.
     seed : int
         Of random codes and of the planted fault.
     progress : Progress, optional
@@ -183,6 +186,8 @@ def verify_firmware(
         If the folder is no firmware, or a tool is missing.
     """
     read_manifest(folder, FIRMWARE_KIND)
+    if data is None and (folder / _DATA).is_file():
+        data = load_codes(folder / _DATA)
     firmware = load_firmware(folder / "golden")
     emulator = folder / "emulator" / f"{firmware.config.name}.h"
     return verify_rtl(

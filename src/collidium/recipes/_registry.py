@@ -13,12 +13,17 @@ from typing import Literal
 
 from collidium.artifact import InputError, unknown
 from collidium.collide import GenerateConfig
-from collidium.recipes import _generate, _train
+from collidium.recipes import _generate, _train, _trigger
 from collidium.recipes._chain import ChainConfig, quickstart
 from collidium.train import RunConfig
+from collidium.trigger import TriggerConfig
 
 Kind = Literal["generate", "train", "chain"]
-CONFIG_OF_KIND: dict[Kind, type] = {"generate": GenerateConfig, "train": RunConfig, "chain": ChainConfig}
+CONFIGS_OF_KIND: dict[Kind, tuple[type, ...]] = {
+    "generate": (GenerateConfig,),
+    "train": (RunConfig, TriggerConfig),
+    "chain": (ChainConfig,),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,6 +104,34 @@ RECIPES: dict[str, Recipe] = {
         description="JetFormer at its JetClass size (10 layers of 128), full features",
         reference="arXiv:2601.17215",
     ),
+    "trigger-jets": Recipe(
+        kind="train",
+        config=_trigger.trigger_jets,
+        description="trigger network 16-64-32-32-5 on jet-level observables, trained bit-widths",
+        reference="network of Duarte et al., arXiv:1804.06913; widths as in Sun et al., arXiv:2405.00645",
+    ),
+    "trigger-jets-lut": Recipe(
+        kind="train",
+        config=_trigger.trigger_jets_lut,
+        description="the same of trained lookup tables, 16-20-5",
+    ),
+    "trigger-particles": Recipe(
+        kind="train",
+        config=_trigger.trigger_particles,
+        description="trigger Deep Sets on sixteen particles of three features",
+    ),
+    "trigger-jetformer": Recipe(
+        kind="train",
+        config=_trigger.trigger_jetformer,
+        description="trigger transformer on eight particles of three features",
+        reference="arXiv:2601.17215",
+    ),
+    "trigger-muon": Recipe(
+        kind="train",
+        config=_trigger.trigger_muon,
+        description="trigger muon tracker on simulated thin-gap chambers; needs no DATA",
+        reference="Sun, Nakajima, Mitsumori, Horii, Tomoto, arXiv:2202.04976",
+    ),
     "quickstart": Recipe(
         kind="chain",
         config=quickstart,
@@ -120,7 +153,7 @@ def find_recipe(name: str, kind: Kind) -> object:
 
     Returns
     -------
-    GenerateConfig, RunConfig or ChainConfig
+    GenerateConfig, RunConfig, TriggerConfig or ChainConfig
         The full configuration.
 
     Raises
@@ -135,7 +168,7 @@ def find_recipe(name: str, kind: Kind) -> object:
     """
     path, _, function = name.partition(":")
     if path.endswith(".py"):
-        return _from_file(Path(path), function or "recipe", CONFIG_OF_KIND[kind])
+        return _from_file(Path(path), function or "recipe", CONFIGS_OF_KIND[kind])
     fitting = [known for known, recipe in RECIPES.items() if recipe.kind == kind]
     if name not in RECIPES:
         raise unknown(f"{kind} recipe", name, fitting)
@@ -144,7 +177,7 @@ def find_recipe(name: str, kind: Kind) -> object:
     return RECIPES[name].config()
 
 
-def _from_file(path: Path, function: str, wanted: type) -> object:
+def _from_file(path: Path, function: str, wanted: tuple[type, ...]) -> object:
     """Run a function of the user's own file."""
     if not path.is_file():
         raise InputError(f"{path}: no such recipe file")
@@ -161,7 +194,8 @@ def _from_file(path: Path, function: str, wanted: type) -> object:
         raise InputError(f"{path}: has no function {function!r}; functions there: {', '.join(found) or 'none'}")
     config = _call(path, make)
     if not isinstance(config, wanted):
-        raise InputError(f"{path}: {function}() returned {type(config).__name__}, {wanted.__name__} is needed")
+        names = " or ".join(kind.__name__ for kind in wanted)
+        raise InputError(f"{path}: {function}() returned {type(config).__name__}, {names} is needed")
     return config
 
 

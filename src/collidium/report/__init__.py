@@ -2,6 +2,7 @@
 
 from collidium.report._agreement import Agreement, Shape, agreement, common_edges, shape
 from collidium.report._build import HEPDATA_NAME, PAGE_NAME, build_measurement_report, build_report, read_metrics
+from collidium.report._firmware import build_firmware_report, firmware_sections, read_firmware_report, verification_rows
 from collidium.report._hepdata import write_hepdata, yaml_dumps
 from collidium.report._measurement import MEASUREMENT_KINDS, measurement_sections
 from collidium.report._numbers import rounded, with_interval
@@ -20,20 +21,24 @@ __all__ = [
     "Section",
     "Shape",
     "agreement",
+    "build_firmware_report",
     "build_measurement_report",
     "build_report",
     "cards",
     "code",
     "common_edges",
+    "firmware_sections",
     "labelled_axes",
     "make_plot",
     "measurement_sections",
     "paragraph",
+    "read_firmware_report",
     "read_metrics",
     "render_page",
     "rounded",
     "shape",
     "table",
+    "verification_rows",
     "with_interval",
     "write_hepdata",
     "yaml_dumps",

@@ -95,7 +95,7 @@ def build_report(
             sections += [*measurement_sections(measurements), *extra]
             sections.append(configuration_section(run.config, run.routing))
             sections.append(reproduction_section([(path, read_manifest(path)) for path in sources], command))
-            _write(folder, sections, run_path.name, _subtitle(figures, context))
+            write_page(folder, sections, run_path.name, _subtitle(figures, context))
             if measurements:
                 write_hepdata(measurements, folder / HEPDATA_NAME)
         finally:
@@ -198,7 +198,7 @@ def build_measurement_report(
             reporter.advance(len(sections))
             sections.append(reproduction_section([(path, read_manifest(path)) for path in measurements], command))
             kinds = ", ".join(dict.fromkeys(read_manifest(path).kind for path in measurements))
-            _write(folder, sections, measurements[0].resolve().name, kinds)
+            write_page(folder, sections, measurements[0].resolve().name, kinds)
             write_hepdata(measurements, folder / HEPDATA_NAME)
         finally:
             reporter.finish()
@@ -210,8 +210,8 @@ def _subtitle(figures: Evaluation, context: Mapping[str, Any]) -> str:
     return f"{signals} against {figures.background} · {figures.num_jets:,} jets of the {context['split']} split"
 
 
-def _write(folder: Path, sections: Sequence[Section], title: str, subtitle: str) -> None:
-    """The page, and the plots beside it."""
+def write_page(folder: Path, sections: Sequence[Section], title: str, subtitle: str) -> None:
+    """Write the page, and the plots beside it."""
     plots = folder / "plots"
     plots.mkdir()
     for section in sections:

@@ -5,6 +5,7 @@ from collidium.trigger._beta import BetaSchedule, CostTarget
 from collidium.trigger._conv import LutConv, QuantConv1d, QuantConv2d, patch_index
 from collidium.trigger._data import ArrayData, Samples
 from collidium.trigger._dense import QuantDense, WeightedLayer
+from collidium.trigger._deploy import compile_run, input_codes
 from collidium.trigger._econ_encoder import EconEncoderConfig
 from collidium.trigger._einsum import QuantContract, QuantEinsum
 from collidium.trigger._fit import fit, measure
@@ -23,7 +24,7 @@ from collidium.trigger._network_config import NetworkConfig
 from collidium.trigger._particles import DeepSetsConfig, JetFormerConfig, ParticleConfig
 from collidium.trigger._quantizer import Quantizer
 from collidium.trigger._quantizer_config import QuantizerConfig
-from collidium.trigger._run import NETWORKS, TriggerRun
+from collidium.trigger._run import NETWORKS, RUN_KIND, TriggerRun
 from collidium.trigger._signal import (
     concatenate,
     contract,
@@ -39,12 +40,16 @@ from collidium.trigger._signal import (
     transpose,
 )
 from collidium.trigger._softmax import AttentionConfig, QuantAttention, QuantSoftmax
+from collidium.trigger._tasks import JetTask, MuonTask, Task, TaskSamples
+from collidium.trigger._training import SAMPLES_KIND, TriggerConfig, open_samples, samples_path, train_trigger
 from collidium.trigger._wire import Wire
 
 __all__ = [
     "FUNCTIONS",
     "NETWORKS",
     "OBJECTIVES",
+    "RUN_KIND",
+    "SAMPLES_KIND",
     "ArrayData",
     "AttentionConfig",
     "BetaSchedule",
@@ -55,11 +60,13 @@ __all__ = [
     "FrozenTables",
     "FunctionInfo",
     "JetFormerConfig",
+    "JetTask",
     "LayerCost",
     "LutConv",
     "LutDense",
     "MLPConfig",
     "Member",
+    "MuonTask",
     "MuonTrackerConfig",
     "NetworkConfig",
     "Objective",
@@ -78,14 +85,19 @@ __all__ = [
     "Quantizer",
     "QuantizerConfig",
     "Samples",
+    "Task",
+    "TaskSamples",
+    "TriggerConfig",
     "TriggerRun",
     "WeightedLayer",
     "Wire",
+    "compile_run",
     "concatenate",
     "contract",
     "dominates",
     "fit",
     "highest",
+    "input_codes",
     "jet_samples",
     "look_up_trained",
     "lut_cost",
@@ -94,14 +106,17 @@ __all__ = [
     "multiply",
     "negate",
     "num_bits",
+    "open_samples",
     "patch_index",
     "quantize_saturated",
     "quantize_tracked",
     "relu",
     "reshape",
+    "samples_path",
     "shift",
     "take",
     "total",
+    "train_trigger",
     "transpose",
     "with_member",
 ]
