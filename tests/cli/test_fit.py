@@ -58,6 +58,7 @@ def test_patches_are_applied(workspace: Path) -> None:
     ("arguments", "words"),
     [
         (["nowhere.json"], "nowhere.json: no such file"),
+        (["upsilonn", "data"], "unknown resonance 'upsilonn': did you mean upsilon"),
         (["count.json", "--measurement", "x"], "unknown measurement 'x'"),
         (["count.json", "--patch", "broken.json"], "broken.json: /0/path is '/nowhere/0'"),
         (["count.json", "--patch", "count.json"], "count.json: "),

@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from collidium.artifact import InputError
+from collidium.train import write_tensors
 from collidium.trigger import Member, dominates, with_member
 from collidium.trigger._archive import read_archive, write_archive
-from collidium.trigger._store import write_tensors
 
 
 @settings(max_examples=60, deadline=None)

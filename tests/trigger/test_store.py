@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from collidium.artifact import InputError, to_plain
+from collidium.train import read_tensors, write_tensors
 from collidium.trigger import (
     NETWORKS,
     CostTarget,
@@ -17,7 +18,7 @@ from collidium.trigger import (
     QuantizerConfig,
 )
 from collidium.trigger._run import TYPES
-from collidium.trigger._store import load_optimizers, optimizer_tensors, read_tensors, revive, write_tensors
+from collidium.trigger._store import load_optimizers, optimizer_tensors, revive
 
 
 def test_tensors_and_text_come_back(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import tyro
 
+from collidium.artifact import unknown
 from collidium.cli._arguments import beside, parse
 from collidium.cli._progress import TerminalProgress
 from collidium.measure import (
@@ -63,6 +64,8 @@ def run(argv: list[str]) -> int:
         print(_fit_resonance(argv[0], argv[1:]))
     elif argv and argv[0] == FOUR_LEPTONS:
         print(_fit_four_leptons(argv[1:]))
+    elif len(argv) > 1 and not argv[0].startswith("-") and not argv[1].startswith("-"):
+        raise unknown("resonance", argv[0], [*RESONANCES, FOUR_LEPTONS])
     else:
         print(_fit_workspace(argv))
     return 0

@@ -10,6 +10,7 @@ from collidium.train._run import Run
 from collidium.train._schedule import SCHEDULES, ScheduleInfo, schedule_factor
 from collidium.train._step import StepFigures, train_step, validation_step
 from collidium.train._validation import validate
+from collidium.train._weights import read_tensors, write_tensors
 
 __all__ = [
     "SCHEDULES",
@@ -24,6 +25,7 @@ __all__ = [
     "find_device",
     "is_bfloat16",
     "read_config",
+    "read_tensors",
     "schedule_factor",
     "step_randomness",
     "train",
@@ -31,4 +33,5 @@ __all__ = [
     "update_average",
     "validate",
     "validation_step",
+    "write_tensors",
 ]

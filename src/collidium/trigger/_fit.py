@@ -16,7 +16,7 @@ from torch import Tensor
 
 from collidium.artifact import InputError, Progress, SilentProgress, atomic_write, building, json_dumps, to_plain
 from collidium.optim import NonFiniteGradientError
-from collidium.train import schedule_factor
+from collidium.train import read_tensors, schedule_factor, write_tensors
 from collidium.trigger._archive import MEMBERS, Member, with_member, write_archive
 from collidium.trigger._beta import CostTarget
 from collidium.trigger._data import ArrayData, Samples, arranged
@@ -25,7 +25,7 @@ from collidium.trigger._losses import OBJECTIVES, Objective, baseline_merit
 from collidium.trigger._network import QuantNetwork
 from collidium.trigger._network_config import NetworkConfig
 from collidium.trigger._run import CONFIG_NAME, METRICS_NAME, RUN_KIND, TIMINGS_NAME, TriggerRun
-from collidium.trigger._store import load_optimizers, optimizer_tensors, read_tensors, write_tensors
+from collidium.trigger._store import load_optimizers, optimizer_tensors
 
 CHECKPOINT_NAME = "checkpoint.safetensors"
 _LOGGER = logging.getLogger(__name__)
@@ -265,6 +265,8 @@ class _Fit:
             (self.folder / TIMINGS_NAME).unlink(missing_ok=True)
             return
         tensors, label = read_tensors(path)
+        if label is None:
+            raise InputError(f"{path}: not the checkpoint of a training")
         content = json.loads(label)
         self.state = _State(**content["state"])
         self.members = tuple(Member(**member) for member in content["members"])

@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import Any
 
 from collidium.artifact import InputError, read_manifest
+from collidium.train import read_tensors
 from collidium.trigger._archive import MEMBERS, Member, read_archive
 from collidium.trigger._beta import BetaSchedule, CostTarget
 from collidium.trigger._econ_encoder import EconEncoderConfig
@@ -21,7 +22,7 @@ from collidium.trigger._network_config import NetworkConfig
 from collidium.trigger._particles import DeepSetsConfig, JetFormerConfig
 from collidium.trigger._quantizer_config import QuantizerConfig
 from collidium.trigger._softmax import AttentionConfig
-from collidium.trigger._store import read_json, read_tensors, revive
+from collidium.trigger._store import read_json, revive
 
 RUN_KIND = "trigger-run"
 CONFIG_NAME = "config.json"

@@ -1,4 +1,4 @@
-"""Tensors and configurations on disk."""
+"""States of optimizers as tensors, and configurations on disk."""
 
 from __future__ import annotations
 
@@ -10,55 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from collidium.artifact import InputError, atomic_write, missing_extra
-
-_KEY = "collidium"
-
-
-def write_tensors(path: Path, tensors: Mapping[str, Tensor], *, label: str = "") -> None:
-    """Write tensors and a text as a safetensors file, whole or not at all.
-
-    Parameters
-    ----------
-    path : Path
-        The file.
-    tensors : mapping of str to Tensor
-        Any device; copied to the CPU.
-    label : str
-        Text kept in the header.
-
-    Raises
-    ------
-    InputError
-        If safetensors is not installed.
-    """
-    try:
-        from safetensors.torch import save
-    except ImportError as error:
-        raise missing_extra("safetensors", "trigger") from error
-    copies = {name: value.detach().cpu().clone().contiguous() for name, value in tensors.items()}
-    with atomic_write(path) as stream:
-        stream.write(save(copies, metadata={_KEY: label}))
-
-
-def read_tensors(path: Path) -> tuple[dict[str, Tensor], str]:
-    """Read a file of :func:`write_tensors`.
-
-    Raises
-    ------
-    InputError
-        If it is absent, damaged or truncated, or safetensors is not installed.
-    """
-    try:
-        from safetensors import SafetensorError, safe_open
-    except ImportError as error:
-        raise missing_extra("safetensors", "trigger") from error
-    try:
-        with safe_open(str(path), framework="pt") as stream:
-            label = (stream.metadata() or {}).get(_KEY, "")
-            return {name: stream.get_tensor(name) for name in stream.keys()}, label  # noqa: SIM118 (not a mapping)
-    except (OSError, SafetensorError) as error:
-        raise InputError(f"{path}: damaged or truncated weights ({str(error).splitlines()[0]})") from error
+from collidium.artifact import InputError
 
 
 def optimizer_tensors(optimizers: Mapping[str, torch.optim.Optimizer]) -> dict[str, Tensor]:
