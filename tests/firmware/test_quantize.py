@@ -72,11 +72,13 @@ def test_real_numbers_follow_the_definition(values: list[float], form: Format, m
 
 @pytest.mark.parametrize("rounding", Rounding)
 @pytest.mark.parametrize("overflow", Overflow)
-def test_every_small_code(rounding: Rounding, overflow: Overflow) -> None:
+def test_every_small_code_and_its_real_value(rounding: Rounding, overflow: Overflow) -> None:
     codes = np.arange(-64, 64)
     for form in (Format(1, 1, 1), Format(0, 2, -1), Format(1, 0, 0), Format(0, 1, 3), Format(1, 4, 4)):
         result = quantize(codes, 3, Formats.full(codes.shape, form), rounding, overflow)
-        assert result.tolist() == [reference(Fraction(int(code), 8), form, rounding, overflow) for code in codes]
+        expected = [reference(Fraction(int(code), 8), form, rounding, overflow) for code in codes]
+        assert result.tolist() == expected
+        assert quantize_real(codes / 8, Formats.full(codes.shape, form), rounding, overflow).tolist() == expected
 
 
 def test_below_half_is_not_half() -> None:
