@@ -15,7 +15,8 @@ from collidium.artifact import InputError
 from collidium.recipes import RECIPES, Kind, find_recipe
 
 T = TypeVar("T")
-_FRAME = frozenset("│╭╮╰╯─")
+_TITLE = "╭"  # the line of the frame that holds its title, which the first words repeat
+_FRAME = frozenset("│╰╯─")
 
 
 def parse(arguments: type[T], argv: Sequence[str], *, verb: str, description: str, default: T | None = None) -> T:
@@ -58,7 +59,8 @@ def parse(arguments: type[T], argv: Sequence[str], *, verb: str, description: st
     except SystemExit as end:
         if end.code in (0, None):
             raise
-        words = "".join(" " if char in _FRAME else char for char in said.getvalue()).split()
+        lines = [line for line in said.getvalue().splitlines() if not line.startswith(_TITLE)]
+        words = "".join(" " if char in _FRAME else char for char in "\n".join(lines)).split()
         message = " ".join(words).split(" For full helptext")[0]
         raise InputError(f"collidium {verb}: {message}; see collidium {verb} --help") from None
     assert parsed is not None
