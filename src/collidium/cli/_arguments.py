@@ -15,7 +15,6 @@ from collidium.artifact import InputError
 from collidium.recipes import RECIPES, Kind, find_recipe
 
 T = TypeVar("T")
-_TITLE = "╭"  # the line of the frame that holds its title, which the first words repeat
 _FRAME = frozenset("│╰╯─")
 
 
@@ -59,9 +58,9 @@ def parse(arguments: type[T], argv: Sequence[str], *, verb: str, description: st
     except SystemExit as end:
         if end.code in (0, None):
             raise
-        lines = [line for line in said.getvalue().splitlines() if not line.startswith(_TITLE)]
-        words = "".join(" " if char in _FRAME else char for char in "\n".join(lines)).split()
-        message = " ".join(words).split(" For full helptext")[0]
+        _, *lines = said.getvalue().splitlines()  # the first is the frame's title, which the next one repeats
+        words = "".join(" " if char in _FRAME else char for char in " ".join(lines)).split()
+        message = " ".join(word for word in words if word.strip("-")).split(" For full helptext")[0]
         raise InputError(f"collidium {verb}: {message}; see collidium {verb} --help") from None
     assert parsed is not None
     return parsed
