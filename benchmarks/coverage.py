@@ -1,6 +1,6 @@
 """Whether intervals cover, pulls are unit and CLs does not exclude too much: toys of four models.
 
-Prints the tables and writes ``docs/coverage.md``. About two minutes on one core.
+Prints the tables and writes ``docs/coverage.md``. About two minutes on one core for a thousand toys.
 """
 
 from __future__ import annotations
@@ -45,6 +45,8 @@ LEVELS = {"68 %": (0.6827, 1.0), "95 %": (0.95, 3.841459)}
 EXCLUDED = 0.05
 # a signal this far below the error of the strength cannot be told from none
 WEAK = 0.1
+# thresholds come from so many times the toys that they are tried on
+THRESHOLD_TOYS = 4
 
 
 @dataclass(frozen=True)
@@ -192,8 +194,8 @@ def toy_exclusions(model: Model, num_toys: int, *, seed: int) -> float:
     return float(np.mean(tails[0] / tails[1] < EXCLUDED))
 
 
-def share(hits: np.ndarray, *, num_samples: int = 1) -> str:
-    """Per cent with the binomial error, that of a threshold from as many toys included for two samples."""
+def share(hits: np.ndarray, *, num_samples: float = 1.0) -> str:
+    """Per cent with the binomial error; that of a threshold from other toys adds its part to ``num_samples``."""
     mean = float(np.mean(hits))
     return f"{100 * mean:.1f} ± {100 * math.sqrt(num_samples * mean * (1 - mean) / len(hits)):.1f}"
 
@@ -215,8 +217,9 @@ def study(model: Model, num_toys: int, *, seed: int) -> tuple[list[str], float]:
     weak = share(weak_exclusions(model, num_toys, seed=seed + 2))
     rows = [f"| {model.name} | {' | '.join(cells)} | {spread} | {excluded} | {weak} |"]
     if model.needs_toys:
-        limits = [np.quantile(toys_of(model, num_toys, seed=seed + 3).t, level) for level, _ in LEVELS.values()]
-        cells = [share(found.t <= limit, num_samples=2) for limit in limits]
+        others = toys_of(model, THRESHOLD_TOYS * num_toys, seed=seed + 3).t
+        limits = [np.quantile(others, level) for level, _ in LEVELS.values()]
+        cells = [share(found.t <= limit, num_samples=1 + 1 / THRESHOLD_TOYS) for limit in limits]
         excluded = f"{100 * toy_exclusions(model, num_toys, seed=seed + 4):.1f}"
         rows.append(f"| the same, from toys | {' | '.join(cells)} | | | {excluded} | |")
     return rows, time.process_time() - started
@@ -251,7 +254,7 @@ def page(rows: list[str], strength: list[str], num_toys: int) -> str:
     text = f"""# Coverage
 
 ```console
-python benchmarks/coverage.py
+python benchmarks/coverage.py --toys {num_toys}
 ```
 
 draws {num_toys:,} toys of each of four models at a known signal strength, fits them, and writes this page; shares
@@ -272,8 +275,8 @@ are in per cent, errors binomial.
   experiment is sensitive is excluded in toys without it as often as the power of the test says.)
 
 For a few events the distribution of the ratio is not that of chi-squared, and the first line of that model shows by how
-much; the second takes the thresholds from toys of another seed at the true strength, which is the construction of
-Neyman, and CLs from toys; its errors hold the fluctuation of the thresholds too.
+much; the second takes the thresholds from {THRESHOLD_TOYS} times as many toys of another seed at the true strength,
+which is the construction of Neyman, and CLs from toys; its errors hold the fluctuation of the thresholds too.
 """
     if strength:
         text += f"""

@@ -30,7 +30,7 @@ ALLOWED: dict[str, set[str]] = {
     "measure": {"artifact"},
     "analysis": {"artifact", "evaluate", "measure"},
     "firmware": {"artifact"},
-    "trigger": {"artifact", "cloud", "collide", "detect", "firmware", "optim", "train"},
+    "trigger": {"artifact", "cloud", "collide", "detect", "evaluate", "firmware", "objectives", "optim", "train"},
     "recipes": {
         "analysis",
         "artifact",

@@ -34,7 +34,7 @@ def test_every_verb_has_help(verb: str, capsys: pytest.CaptureFixture[str]) -> N
         (["train", "mlp", "data", "--train.epochs", "x"], "Error parsing --train.epochs"),
         (["train", "mlp", "data", "--train.lr", "-1"], "train.lr is -1.0"),
         (["train", "mlp", "nodata"], "nodata"),
-        (["train", "mlp", "data", "--train.epohs", "3"], "error: collidium train mlp: Unrecognized options: --train.epohs"),
+        (["train", "mlp", "data", "--train.epohs", "3"], "collidium train mlp: Unrecognized options: --train.epohs"),
         (["generate", "top-vs-qcd", "--classes", "Tpq"], "unknown process 'Tpq': did you mean Tbqq?"),
         (["generate", "top-vs-qcd", "--pt-min", "700"], "pt_min 700"),
         (["convert", "one"], "one or more inputs and the folder to make"),

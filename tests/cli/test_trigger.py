@@ -15,7 +15,7 @@ from collidium.artifact import InputError, read_manifest
 from collidium.cli import main
 from collidium.cloud import Jets
 from collidium.firmware import has_tool
-from collidium.trigger import TriggerRun, compile_run, open_samples
+from collidium.trigger import SearchResult, TriggerRun, compile_run, open_samples
 
 SMALL = ["--network.widths", "3", "--network.num-outputs", "2", "--fit.epochs", "3", "--fit.batch-size", "64"]
 TOOLS = pytest.mark.skipif(
@@ -133,6 +133,22 @@ def test_compile_proves_and_verify_catches_a_changed_file(
     assert capsys.readouterr().err.startswith("error: ")
 
 
+def test_search_leaves_a_front_whose_networks_compile(
+    trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out, flags = tmp_path / "search", ["--num-trials", "2", "--population", "2", "--num-points", "1"]
+    space = ["--space.depth", "1", "1", "--space.widths", "2", "3", "--network.num-outputs", "2", "--fit.epochs", "1"]
+    assert main(["search", "trigger-jets", str(trained / "jets"), "-o", str(out), *flags, *space]) == 0
+    assert "front" in capsys.readouterr().out
+    assert "Front</h2>" in (tmp_path / "search-report" / "index.html").read_text()
+    assert main(["show", str(out)]) == 0
+    assert "2 trials, 0 failed, 2 networks compiled" in capsys.readouterr().out
+    trial = SearchResult.open(out).front[0].trial
+    firmware = str(tmp_path / "firmware")
+    assert main(["compile", str(out / "trials" / f"{trial:04d}"), "-o", firmware, "--num-samples", "0"]) == 0
+    assert main(["report", str(out), "-o", str(tmp_path / "again")]) == 0
+
+
 def test_muons_come_from_the_recipe_itself(tmp_path: Path) -> None:
     flags = ["--task.num-muons", "2000", "--fit.epochs", "1", "--fit.validate-every", "1", "--network.widths", "4"]
     assert main(["train", "trigger-muon", "-o", str(tmp_path / "muon"), *flags]) == 0
@@ -161,6 +177,17 @@ def test_muons_come_from_the_recipe_itself(tmp_path: Path) -> None:
         (["verify", "nowhere"], "nowhere: no such folder"),
         (["verify", "run"], "run"),
         (["verify", "run", "--num-samples", "0"], "num_samples is 0"),
+        (["verify", "plain", "--weights", "run"], "the weights of 'trigger' are fixed"),
+        (["search"], "name a recipe first"),
+        (["search", "mlp", "jets"], "recipe 'mlp' is no trigger network"),
+        (["search", "trigger-jets"], "name a dataset"),
+        (["search", "trigger-jets", "jets", "--num-trials", "0"], "num_trials is 0"),
+        (["search", "trigger-jets", "jets", "--population", "1"], "population is 1"),
+        (["search", "trigger-jets", "jets", "--space.depth", "2", "1"], "space.depth is (2, 1)"),
+        (["search", "trigger-jets", "jets", "--space.kinds", "dens"], "--space.kinds"),
+        (["search", "trigger-jets", "jets", "-o", "other"], "network.num_outputs is 5, the samples have 2"),
+        (["search", "trigger-jets", "jets", "-o", "run"], "run: output exists already"),
+        (["search", "trigger-jets", "jets", "-o", "plain"], "plain-report: output exists already"),
         (["report", "plain", "run", "run"], "at most the run behind it"),
     ],
 )

@@ -56,6 +56,18 @@ def test_the_reduced_program_has_the_value_of_the_full_one() -> None:
     np.testing.assert_allclose(earth_mover_distance(a, b, distance), expected, atol=1e-6)
 
 
+def test_charges_below_the_solvers_tolerance_do_no_harm() -> None:
+    distance = _plane(48)
+    generator = np.random.default_rng(6)
+    a, b = np.exp(generator.normal(0, 8, (2, 20, 48)))
+    b[:3] = a[:3] * (1 + 1e-13)
+    found = earth_mover_distance(a, b, distance)
+    assert found[:3].tolist() == [0.0] * 3
+    independent = np.einsum("nc,cd,nd->n", a / a.sum(1, keepdims=True), distance, b / b.sum(1, keepdims=True))
+    assert (found <= independent + 1e-6).all()
+    assert (found[3:] > 0).all()
+
+
 def test_it_is_a_metric_of_shapes() -> None:
     distance = _plane(15)
     a, b, c = np.random.default_rng(5).random((3, 40, 15))

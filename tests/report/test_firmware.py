@@ -44,7 +44,7 @@ def firmware(tmp_path: Path) -> Path:
         Linear("dense", "x", np.array([[3, -5], [1, 7], [0, 2]]), 1),
         Quantize("act", "dense", Formats([1, 0], [3, 0], [0, 0]), Rounding.RND, Overflow.SAT),
     ]
-    context = FirmwareContext(figures={"accuracy": 0.75})
+    context = FirmwareContext(figures={"accuracy": 0.75}, surrogate=40.0)
     compiled = compile_model(IntegerModel(nodes, ["act"]))
     write_firmware(compiled, tmp_path / "firmware", options=FirmwareOptions(num_samples=0), context=context)
     return tmp_path / "firmware"
@@ -52,10 +52,13 @@ def firmware(tmp_path: Path) -> Path:
 
 def test_page_tells_widths_and_cells(firmware: Path, tmp_path: Path) -> None:
     page = build_firmware_report(firmware, tmp_path / "report").read_text()
-    for words in ("0.75", "Not verified", "0 to 4", "1 have no bit left", "Quantize"):
+    for words in ("0.75", "Not verified", "0 to 4", "1 of 5 quantized signals have no bit", "Quantize"):
         assert words in page
+    assert "1 of 6 weights are pruned" in page
+    assert "40 effective bit operations" in page
+    assert "<td>6 of 1.8 bits</td>" in page
     assert {path.name for path in (tmp_path / "report" / "plots").glob("*.png")} == {
-        "architecture.png", "widths.png", "resources.png",
+        "architecture.png", "widths.png", "weight-widths.png", "resources.png",
     }  # fmt: skip
     assert read_manifest(tmp_path / "report", "report").inputs
 

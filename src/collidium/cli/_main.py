@@ -16,6 +16,7 @@ VERBS = {
     "convert": "read ROOT, HDF5, NanoAOD, ... into a dataset",
     "train": "train a model on a dataset",
     "evaluate": "measure a run on a split of a dataset",
+    "search": "search trigger networks for the front of merit against compiled cost",
     "compile": "make proved Verilog of a trigger network",
     "verify": "prove firmware: integer model, emulator and Verilog agree",
     "export": "write a run's model as ONNX",

@@ -12,7 +12,14 @@ from collidium.artifact import InputError, read_manifest
 from collidium.cli._arguments import beside, parse
 from collidium.cli._progress import TerminalProgress
 from collidium.firmware import FIRMWARE_KIND
-from collidium.report import MEASUREMENT_KINDS, build_firmware_report, build_measurement_report, build_report
+from collidium.report import (
+    MEASUREMENT_KINDS,
+    build_firmware_report,
+    build_measurement_report,
+    build_report,
+    build_search_report,
+)
+from collidium.trigger import SEARCH_KIND
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,9 +29,9 @@ class ReportArguments:
     paths: Annotated[
         tuple[Path, ...],
         tyro.conf.Positional,
-        tyro.conf.arg(metavar="[RUN PREDICTIONS] [MEASUREMENT ...] [FIRMWARE [RUN]]"),
+        tyro.conf.arg(metavar="[RUN PREDICTIONS] [MEASUREMENT ...] [FIRMWARE [RUN]] [SEARCH]"),
     ]
-    """Folder of a run and of its predictions, or of measurements, or all of them; or of firmware and its run."""
+    """Folder of a run and of its predictions, of measurements, or all of them; of firmware and its run; of a search."""
     data: Path | None = None
     """Dataset of the predictions, for the input features and the gallery of jets."""
     out: Annotated[Path | None, tyro.conf.arg(aliases=["-o"])] = None
@@ -45,6 +52,10 @@ def run(argv: list[str]) -> int:
             raise InputError(f"{firmware}: is firmware, at most the run behind it is needed beside it")
         trained = runs[0] if runs else None
         page = build_firmware_report(firmware, out, run=trained, progress=progress, command=command)
+    elif kind == SEARCH_KIND:
+        if arguments.data is not None or len(arguments.paths) > 1:
+            raise InputError(f"{arguments.paths[0]}: is a search, its page needs nothing else")
+        page = build_search_report(arguments.paths[0], out, progress=progress, command=command)
     elif kind in MEASUREMENT_KINDS:
         if arguments.data is not None:
             raise InputError(f"{arguments.data}: --data belongs to a run; {arguments.paths[0]} is a measurement")

@@ -25,7 +25,7 @@ from collidium.cli._show_measurement import (
     show_templates,
     show_toys,
 )
-from collidium.cli._show_trigger import show_firmware, show_trigger_run, show_trigger_samples
+from collidium.cli._show_trigger import show_firmware, show_search, show_trigger_run, show_trigger_samples
 from collidium.cloud import SPLITS, Dataset
 from collidium.evaluate import Evaluation
 from collidium.study import Study
@@ -170,5 +170,6 @@ _SHOW: dict[str, Callable[[Console, Path], None]] = {
     "bumphunt": show_bumphunt,
     "trigger-run": show_trigger_run,
     "trigger-samples": show_trigger_samples,
+    "trigger-search": show_search,
     "firmware": show_firmware,
 }

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from collidium.report import read_firmware_report, verification_rows
-from collidium.trigger import TriggerRun, open_samples
+from collidium.trigger import SearchResult, TriggerRun, open_samples
 
 
 def show_trigger_run(console: Console, path: Path) -> None:
@@ -47,6 +47,21 @@ def show_trigger_samples(console: Console, path: Path) -> None:
         table.add_row(name, " x ".join(map(str, array.shape[1:])), *counts)
     console.print(table)
     console.print(f"outputs: {', '.join(signal.name for signal in samples.outputs)}")
+
+
+def show_search(console: Console, path: Path) -> None:
+    """Print the front of a search."""
+    found = SearchResult.open(path)
+    failed = sum(bool(trial.failure) for trial in found.trials)
+    points = sum(len(trial.points) for trial in found.trials)
+    console.print(f"{len(found.trials)} trials, {failed} failed, {points} networks compiled")
+    front = Table(title=f"front, objective {found.objective}", title_justify="left")
+    for column in ("trial", "epoch", "merit", "EBOPs", "LUT", "FF", "ns"):
+        front.add_column(column, justify="right")
+    for point in found.front:
+        costs = (f"{point.ebops:,.0f}", f"{point.lut:,}", f"{point.ff:,}", f"{point.latency_ns:g}")
+        front.add_row(str(point.trial), str(point.epoch), f"{point.merit:.5g}", *costs)
+    console.print(front)
 
 
 def show_firmware(console: Console, path: Path) -> None:

@@ -16,13 +16,16 @@ from collidium.firmware._compile import CompileConfig, Firmware, compile_model
 from collidium.firmware._fixed import EXACT_BITS, Format, Formats, Overflow, Rounding
 from collidium.firmware._interface import Signal
 from collidium.firmware._interval import Interval
+from collidium.firmware._layout import Layout, weight_image
 from collidium.firmware._linear import Linear
 from collidium.firmware._model import IntegerModel
 from collidium.firmware._model_store import NODES
 from collidium.firmware._node import Constant, Input, Node, Quantize, Select, Shift
 from collidium.firmware._program_store import load_firmware
 from collidium.firmware._quantize import quantize, quantize_real
+from collidium.firmware._reload import POWER_UP, RESTORED, ReloadProof, verify_reload
 from collidium.firmware._resources import predicted_resources, timing_model
+from collidium.firmware._simulate import SimulationCounts
 from collidium.firmware._synthesis import Resources, Timing, place, synthesise
 from collidium.firmware._tools import TOOLS, find_tool, has_tool
 from collidium.firmware._verify import MIN_SAMPLES, Verification
@@ -40,6 +43,8 @@ __all__ = [
     "FIRMWARE_KIND",
     "MIN_SAMPLES",
     "NODES",
+    "POWER_UP",
+    "RESTORED",
     "TOOLS",
     "Add",
     "CompileConfig",
@@ -53,6 +58,7 @@ __all__ = [
     "Input",
     "IntegerModel",
     "Interval",
+    "Layout",
     "Linear",
     "LookupTable",
     "Mask",
@@ -62,12 +68,14 @@ __all__ = [
     "Node",
     "Overflow",
     "Quantize",
+    "ReloadProof",
     "Relu",
     "Resources",
     "Rounding",
     "Select",
     "Shift",
     "Signal",
+    "SimulationCounts",
     "Sum",
     "Table",
     "Timing",
@@ -84,5 +92,7 @@ __all__ = [
     "timing_model",
     "verification_record",
     "verify_firmware",
+    "verify_reload",
+    "weight_image",
     "write_firmware",
 ]

@@ -184,19 +184,28 @@ class Builder:
         return self._sum(plus, Value(base.wire, base.exp, 1), -1, 1) if base.sign < 0 else self.add(base, plus)
 
     def multiply(self, x: Value, y: Value) -> Value:
-        """X * y."""
+        """X * y, by one addition for each bit of the shorter factor."""
         for one, other in ((x, y), (y, x)):
             constant = self.as_constant(one)
             if constant is not None:
                 return self.scale(other, constant, one.exp)
-        x, y = sorted((x, y), key=lambda value: value.wire)
-        a, b = self.op(x), self.op(y)
-        corners = [p * q for p in (a.low, a.high) for q in (b.low, b.high)]
-        low, high = min(corners), max(corners)
-        if x.wire == y.wire:
-            low = 0 if a.low <= 0 <= a.high else min(a.low**2, a.high**2)
-        wire = self.emit(Opcode.MULTIPLY, (x.wire, y.wire), (), low, high)
-        return self._trimmed(Value(wire, x.exp + y.exp, x.sign * y.sign))
+        a, b = sorted((x, y), key=lambda value: (self.op(value).width, value.wire))
+        short, long = self.op(a), self.op(b)
+        rows = [Value(self._gated(a.wire, place, b.wire), place, 1) for place in range(short.width)]
+        if short.is_signed:
+            rows[-1] = dataclasses.replace(rows[-1], sign=-1)
+        result = rows[0]
+        for row in rows[1:]:
+            result = self.add(result, row)
+        corners = [p * q for p in (short.low, short.high) for q in (long.low, long.high)]
+        result = self.tightened(result, min(corners), max(corners), 0)
+        return Value(result.wire, result.exp + x.exp + y.exp, result.sign * x.sign * y.sign)
+
+    def _gated(self, switch: int, place: int, wire: int) -> int:
+        """A wire where a bit of another one is set, else 0."""
+        op = self.ops[wire]
+        zero = self.emit(Opcode.CONST, (), (0,), 0, 0)
+        return self.emit(Opcode.MUX, (switch, wire, zero), (0, 0, place), min(op.low, 0), max(op.high, 0))
 
     def scale(self, x: Value, factor: int, exp: int = 0) -> Value:
         """Times ``factor * 2**exp``, by shifts and adders."""

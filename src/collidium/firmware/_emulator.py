@@ -72,8 +72,6 @@ def _expression(firmware: Firmware, op: Op, starts: dict[str, int]) -> str:
             return f"INT64_C({op.data[0]})"
         case Opcode.ADD:
             return f"{_times(a, op.data[0])} {'+' if op.data[2] > 0 else '-'} {_times(b, op.data[1])}"
-        case Opcode.MULTIPLY:
-            return f"{a} * {b}"
         case Opcode.SLICE:
             return f"wrap(floor_shift({a}, {op.data[0]}), {op.data[1]}, {op.data[2]})"
         case Opcode.MUX:

@@ -49,26 +49,36 @@ static std::vector<Word> load(const std::string& name) {
 static uint64_t state = 88172645463325252ull;
 static Word draw() { state ^= state << 13; state ^= state >> 7; state ^= state << 17; return (Word)(state >> 16); }
 
-int main(int argc, char** argv) {
-  VerilatedContext context;
-  Vproof top(&context);
-  const std::string prefix = argc > 1 ? argv[1] : "";
+static void tick(Vproof& top) { top.clk = 1; top.eval(); top.clk = 0; }
+
+static void send_noise(Vproof& top) {
+  static std::vector<Word> noise(IN_WORDS + 2);
+  for (int i = 0; i < IN_WORDS; ++i) noise[i] = draw();
+  noise[IN_WORDS - 1] &= IN_MASK;
+  put(top.in_data, noise.data());
+}
+
+static void check(Vproof& top, const std::string& prefix) {
   const long L = LATENCY;
   const std::vector<Word> in = load(prefix + "in.bin"), expected = load(prefix + "expected.bin");
   const std::vector<Word> weights = load(prefix + "weights.bin"), tables = load(prefix + "tables.bin");
   const long N = in.size() / IN_WORDS;
-  std::vector<Word> seen(MAX_WORDS + 2), noise(IN_WORDS + 2);
+  std::vector<Word> seen(MAX_WORDS + 2);
   std::vector<long> slot(L + 1, -1), stage_bad(L, 0);
   long out_bad = 0, valid_bad = 0, table_bad = 0, compared = 0, cycles = 0, resets = 0, first = -1, idle = 0;
-  auto tick = [&]() { top.clk = 1; top.eval(); top.clk = 0; };
-  top.clk = 0; top.in_valid = 0; top.rst = 1; top.eval(); tick(); top.rst = 0;
+  top.rst = 0;
 #ifdef HAS_WEIGHTS
+  // The design runs on while it is loaded; what is under way then belongs to no set of weights.
   for (std::size_t i = 0; i + 1 < weights.size(); i += 2) {
+    top.in_valid = draw() % 8 != 0;
+    send_noise(top);
     top.weight_write = 1; put(top.weight_address, &weights[i]); put(top.weight_data, &weights[i + 1]);
-    top.eval(); tick();
+    top.eval(); tick(top);
   }
   top.weight_write = 0;
 #endif
+  top.in_valid = 0;
+  for (long s = 0; s <= L; ++s) { top.eval(); tick(top); }
 #ifdef HAS_TABLES
   for (std::size_t a = 0; a * 2 * TABLE_WORDS < tables.size(); ++a) {
     const Word address[2] = {(Word)a, 0};
@@ -80,10 +90,9 @@ int main(int argc, char** argv) {
   for (long next = 0; compared < N;) {
     const bool send = next < N && draw() % 8 != 0;
     slot[0] = send ? next++ : -1;
-    for (int i = 0; i < IN_WORDS; ++i) noise[i] = draw();
-    noise[IN_WORDS - 1] &= IN_MASK;
     top.in_valid = send;
-    put(top.in_data, send ? &in[slot[0] * IN_WORDS] : noise.data());
+    send_noise(top);
+    if (send) put(top.in_data, &in[slot[0] * IN_WORDS]);
     top.rst = cycles > L && draw() % 4096 == 0;
     top.eval();
     for (long s = 0; s < L; ++s) {
@@ -101,7 +110,7 @@ int main(int argc, char** argv) {
     }
     idle += !send;
     const bool reset = top.rst;
-    tick();
+    tick(top);
     if (reset) {
       ++resets;
       for (long s = L - 1; s >= 0; --s) if (slot[s] >= 0) { next = slot[s]; break; }
@@ -116,6 +125,13 @@ int main(int argc, char** argv) {
   printf("{\"samples\": %ld, \"outputs\": %ld, \"valid\": %ld, \"wires\": %ld, \"tables\": %ld, \"cycles\": %ld, "
          "\"gaps\": %ld, \"resets\": %ld, \"first\": %ld}\n", compared, out_bad, valid_bad, probe_bad, table_bad,
          cycles, idle, resets, first);
+}
+
+int main(int argc, char** argv) {
+  VerilatedContext context;
+  Vproof top(&context);
+  top.clk = 0; top.in_valid = 0; top.rst = 1; top.eval(); tick(top);
+  for (int i = 1; i < argc; ++i) check(top, argv[i]);
   top.final();
   return 0;
 }

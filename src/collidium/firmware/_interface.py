@@ -79,7 +79,7 @@ def interface(firmware: Firmware, signals: Mapping[str, Sequence[Signal]]) -> di
     if layout.weights:
         document["weights"] = {
             "protocol": "at a rising edge with weight_write = 1, weight_data goes to the register at weight_address; "
-            "load while no data are in flight",
+            "data that are in flight meanwhile belong to no set of weights",
             "address_width": layout.address_width,
             "data_width": layout.weight_width,
             "registers": [

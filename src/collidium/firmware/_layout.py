@@ -152,6 +152,28 @@ def _weight_slots(node: Linear, start: int) -> list[Slot]:
     return slots
 
 
+def weight_image(layout: Layout, model: IntegerModel) -> np.ndarray[tuple[int, int], np.dtype[np.uint32]]:
+    """What is written over the weight port to load the weights of a model.
+
+    Parameters
+    ----------
+    layout : Layout
+        Of the firmware.
+    model : IntegerModel
+        Of the same design; only the codes in its reloadable nodes may differ.
+
+    Returns
+    -------
+    ndarray of uint32, (R, 2)
+        ``weight_address`` and ``weight_data`` of each register.
+    """
+    codes: dict[str, Codes] = {}
+    for node in model.reloadable:
+        codes |= dict(zip(weight_ports(node), (node.weight.reshape(-1), node.bias.reshape(-1)), strict=True))
+    words = [(slot.offset, int(codes[slot.port][slot.element]) & ((1 << slot.width) - 1)) for slot in layout.weights]
+    return np.array(words, dtype=np.uint32).reshape(-1, 2)
+
+
 def pack(
     slots: Sequence[Slot], codes: dict[str, Codes], width: int
 ) -> np.ndarray[tuple[int, int], np.dtype[np.uint32]]:

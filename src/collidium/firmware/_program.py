@@ -18,7 +18,6 @@ class Opcode(StrEnum):
     INPUT = "INPUT"  # data = (port, element)
     CONST = "CONST"  # data = (value,)
     ADD = "ADD"  # data = (s, t, sign): (a << s) + sign * (b << t)
-    MULTIPLY = "MULTIPLY"  # a * b
     SLICE = "SLICE"  # data = (drop, k, width): low bits of a >> drop, read with or without sign
     MUX = "MUX"  # data = (s, t, bit): b << s if that bit of a is set, else c << t
     CLIP = "CLIP"  # data = (shift, low, high): a << shift, limited
@@ -171,8 +170,6 @@ class Program:
             case Opcode.ADD:
                 s, t, sign = op.data
                 return (args[0] << s) + (args[1] << t) * sign
-            case Opcode.MULTIPLY:
-                return args[0] * args[1]
             case Opcode.SLICE:
                 drop, k, width = op.data
                 return wrap(args[0] >> drop, k, width)

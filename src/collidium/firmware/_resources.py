@@ -5,23 +5,20 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
+import numpy as np
+
+from collidium.firmware._cells import program_cells
 from collidium.firmware._compile import Firmware
-from collidium.firmware._cost import CARRY_NS, LEVEL_NS, OVERHEAD_NS, lut_cells
+from collidium.firmware._cost import CARRY_NS, LEVEL_NS, OVERHEAD_NS
+from collidium.firmware._interval import Interval
+from collidium.firmware._linear import Linear
 from collidium.firmware._program import Opcode
 from collidium.firmware._schedule import is_static
 
 
 def op_cells(firmware: Firmware) -> list[int]:
     """Predicted lookup-table cells of each operation."""
-    program = firmware.program
-    return [
-        lut_cells(
-            op,
-            [program.ops[arg] for arg in op.args],
-            program.tables[op.data[0]] if op.code is Opcode.TABLE else None,
-        )
-        for op in program.ops
-    ]
+    return program_cells(firmware.program, firmware.plan)
 
 
 def predicted_resources(firmware: Firmware) -> dict[str, Any]:
@@ -55,7 +52,7 @@ def timing_model(firmware: Firmware) -> dict[str, Any]:
 
 
 def layers(firmware: Firmware) -> list[dict[str, Any]]:
-    """For each node of the model: its shape and widths, and the operations that were made for it first."""
+    """For each node of the model: its shape, widths of elements and weights, and the operations made for it first."""
     program, plan = firmware.program, firmware.plan
     cells, registers, counts = Counter[str](), Counter[str](), Counter[str]()
     stages: dict[str, tuple[int, int]] = {}
@@ -69,14 +66,14 @@ def layers(firmware: Firmware) -> list[dict[str, Any]]:
     rows = []
     for name, node in firmware.model.nodes.items():
         interval = firmware.model.intervals[name]
-        widths = Counter(int(width) for width in interval.formats().width.flat)
         rows.append(
             {
                 "node": name,
                 "kind": type(node).__name__,
                 "sources": list(node.sources),
                 "shape": list(interval.shape),
-                "widths": {str(width): count for width, count in sorted(widths.items())},
+                "widths": _counted(interval),
+                "weights": _counted(_weights(node)) if isinstance(node, Linear) else {},
                 "operations": counts[name],
                 "lut": cells[name],
                 "ff": registers[name],
@@ -84,3 +81,17 @@ def layers(firmware: Firmware) -> list[dict[str, Any]]:
             }
         )
     return rows
+
+
+def _weights(node: Linear) -> Interval:
+    """What each weight can be: its registers' formats, or its one value without the zeros at its end."""
+    if node.weight_formats is not None:
+        return Interval.of_formats(node.weight_formats)
+    odd = node.weight // np.maximum(node.weight & -node.weight, 1)
+    return Interval(odd, odd, node.weight_f)
+
+
+def _counted(interval: Interval) -> dict[str, int]:
+    """How many elements have each width, ascending."""
+    widths = Counter(int(width) for width in interval.formats().width.flat)
+    return {str(width): count for width, count in sorted(widths.items())}

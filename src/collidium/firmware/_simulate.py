@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 from collidium.firmware._compile import Firmware
 from collidium.firmware._fixed import Codes
 from collidium.firmware._harness import address_bits, driver, table_bits, wrapper
-from collidium.firmware._layout import pack, write_bits
-from collidium.firmware._lower import weight_ports
+from collidium.firmware._layout import pack, weight_image, write_bits
 from collidium.firmware._model import IntegerModel
 from collidium.firmware._probes import pack_probes, probes_of
 from collidium.firmware._tools import run_program, run_tool
@@ -94,11 +93,18 @@ class Simulation:
         self._is_built = True
 
     def write_vectors(
-        self, prefix: str, inputs: Mapping[str, Codes], truth: IntegerModel, *, weights: IntegerModel | None = None
+        self,
+        prefix: str,
+        inputs: Mapping[str, Codes],
+        truth: IntegerModel,
+        *,
+        weights: IntegerModel | None = None,
+        is_loaded: bool = True,
     ) -> None:
         """Write stimuli, and what ``truth`` says to them, for :meth:`run`.
 
-        Weights that are loaded at run time are those of ``truth``, or of another model.
+        Weights that are loaded at run time are those of ``truth``, or of another model, or none, so that those after
+        power-up are at work.
         """
         layout, probes = self.firmware.layout, probes_of(self.firmware)
         with (
@@ -111,26 +117,21 @@ class Simulation:
                 blocks = [pack(layout.outputs, codes, layout.out_width)]
                 blocks += [pack_probes(items, codes) for items in probes]
                 expected.write(np.concatenate(blocks, axis=1).tobytes())
-        np.array(self._weight_words(weights or truth), dtype=np.uint32).tofile(self.workspace / f"{prefix}weights.bin")
+        image = weight_image(layout, weights or truth)
+        image[: len(image) if is_loaded else 0].tofile(self.workspace / f"{prefix}weights.bin")
         self._table_words().tofile(self.workspace / f"{prefix}tables.bin")
 
-    def run(self, prefix: str) -> SimulationCounts:
-        """Simulate the vectors of a prefix."""
+    def run(self, *prefixes: str) -> list[SimulationCounts]:
+        """Simulate the vectors of some prefixes one after the other, without a power-down between them.
+
+        Each set of weights is loaded while the design runs: random data go on coming in, whose results are not looked
+        at.
+        """
         if not self._is_built:
             self.build()
-        program = self.workspace / "sim" / "Vproof"
-        output = run_program(program, [prefix], self.workspace)
-        return SimulationCounts(**json.loads(output.strip().splitlines()[-1]))
-
-    def _weight_words(self, truth: IntegerModel) -> list[int]:
-        """Address and data of each reloadable weight of a model."""
-        codes: dict[str, Codes] = {}
-        for node in truth.reloadable:
-            codes |= dict(zip(weight_ports(node), (node.weight.reshape(-1), node.bias.reshape(-1)), strict=True))
-        words: list[int] = []
-        for address, slot in enumerate(self.firmware.layout.weights):
-            words += [address, int(codes[slot.port][slot.element]) & ((1 << slot.width) - 1)]
-        return words
+        output = run_program(self.workspace / "sim" / "Vproof", prefixes, self.workspace)
+        lines = [line for line in output.splitlines() if line.startswith("{")]
+        return [SimulationCounts(**json.loads(line)) for line in lines]
 
     def _table_words(self) -> NDArray[np.uint32]:
         """For each address: what all tables hold there, and which of these bits are reachable."""

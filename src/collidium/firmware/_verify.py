@@ -42,7 +42,7 @@ class Verification:
     simulation : SimulationCounts
         Verilog against the model.
     reloaded : SimulationCounts or None
-        The same with another set of weights loaded at run time, where weights can be loaded.
+        The same with random weights, loaded while the design runs on, where weights can be loaded.
     fault : str
         The fault that was planted.
     fault_mismatches : int
@@ -136,14 +136,15 @@ def verify_rtl(
         simulation = Simulation(firmware, rtl, Path(folder))
         simulation.build()
         report.advance()
-        simulation.write_vectors("true_", samples, model)
-        counts = simulation.run("true_")
-        reloaded = _reloaded(simulation, model, samples, seed)
+        simulation.write_vectors("true_", samples, model, is_loaded=False)
+        if model.reloadable:
+            simulation.write_vectors("reloaded_", samples, _random_weights(model, seed))
+        counts, *others = simulation.run("true_", *(["reloaded_"] if model.reloadable else []))
         report.advance()
         part = {name: codes[: max(num_samples // 10, 1000)] for name, codes in samples.items()}
         wrong, fault = faulty_model(model, part, seed=seed)
         simulation.write_vectors("fault_", part, wrong, weights=model)
-        caught = simulation.run("fault_")
+        (caught,) = simulation.run("fault_")
         report.advance()
     report.finish()
     return Verification(
@@ -152,7 +153,7 @@ def verify_rtl(
         program_mismatches=program,
         emulator_mismatches=emulation,
         simulation=counts,
-        reloaded=reloaded,
+        reloaded=others[0] if others else None,
         fault=fault,
         fault_mismatches=caught.outputs + caught.wires,
         wires_compared=sum(map(len, probes_of(firmware))),
@@ -185,12 +186,8 @@ def _weight_codes(model: IntegerModel) -> dict[str, Codes]:
     return codes
 
 
-def _reloaded(
-    simulation: Simulation, model: IntegerModel, samples: Mapping[str, Codes], seed: int
-) -> SimulationCounts | None:
-    """Load random weights into the same simulator and compare again."""
-    if not model.reloadable:
-        return None
+def _random_weights(model: IntegerModel, seed: int) -> IntegerModel:
+    """The model with other weights anywhere in their formats."""
     generator = np.random.default_rng(seed + 1)
     images: dict[str, tuple[Codes, Codes]] = {}
     for node in model.reloadable:
@@ -201,8 +198,7 @@ def _reloaded(
             for formats in (node.weight_formats, node.bias_formats)
         )
         images[node.name] = (weight, bias)
-    simulation.write_vectors("reloaded_", samples, model.with_weights(images))
-    return simulation.run("reloaded_")
+    return model.with_weights(images)
 
 
 def simulator_version() -> str:

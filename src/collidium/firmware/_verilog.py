@@ -144,12 +144,6 @@ class Emitter:
             yield f"  wire [{table_widths(self.program.tables[table])[1] - 1}:0] {name};"
             yield f"  {self.table_name(table)} {name}_table (.x({argument}), .y({name}));"
             return
-        if op.code is Opcode.MULTIPLY:
-            # In full width first: a range narrower than a factor would otherwise be a width mismatch to a linter.
-            full = sum(self.program.ops[arg].width + 1 for arg in op.args)
-            yield f"  wire [{full - 1}:0] {name}_full = {self._expression(op, number)};"
-            yield f"  wire [{op.width - 1}:0] {name} = {name}_full[{op.width - 1}:0];"
-            return
         yield f"  wire [{op.width - 1}:0] {name} = {self._expression(op, number)};"
 
     def _registers(self, number: int) -> Iterator[str]:
@@ -183,8 +177,6 @@ class Emitter:
                 return self._port_bits(op)
             case Opcode.ADD:
                 return self._addition(op, stage)
-            case Opcode.MULTIPLY:
-                return self._product(op, stage)
             case Opcode.SLICE:
                 return self.read(op.args[0], stage, op.data[0], op.width)
             case Opcode.MUX:
@@ -224,16 +216,6 @@ class Emitter:
             return joined([self.read(b, stage, 0, width - t), lower])
         upper = f"{self.read(a, stage, t, width - t)} {operator} {self.read(b, stage, 0, width - t)}"
         return f"{{({upper}), {lower}}}"
-
-    def _product(self, op: Op, stage: int) -> str:
-        names = []
-        signed = any(self.program.ops[arg].is_signed for arg in op.args)
-        for arg in op.args:
-            name = self.at(arg, stage)
-            if signed:
-                name = f"$signed({name})" if self.program.ops[arg].is_signed else f"$signed({{1'b0, {name}}})"
-            names.append(name)
-        return " * ".join(names)
 
     def _limited(self, op: Op, stage: int) -> str:
         shift, low, high = op.data

@@ -15,6 +15,7 @@ from collidium.artifact import Progress, building, json_dumps, read_manifest
 from collidium.firmware._bench import bench, bench_vectors
 from collidium.firmware._compile import Firmware
 from collidium.firmware._emulator import emulator_header
+from collidium.firmware._fixed import Codes
 from collidium.firmware._interface import Signal, interface
 from collidium.firmware._program_store import load_firmware, save_program
 from collidium.firmware._resources import layers, predicted_resources, timing_model
@@ -186,13 +187,18 @@ def verify_firmware(
         If the folder is no firmware, or a tool is missing.
     """
     read_manifest(folder, FIRMWARE_KIND)
-    if data is None and (folder / _DATA).is_file():
-        data = load_codes(folder / _DATA)
+    if data is None:
+        data = kept_codes(folder)
     firmware = load_firmware(folder / "golden")
     emulator = folder / "emulator" / f"{firmware.config.name}.h"
     return verify_rtl(
         firmware, folder / "rtl", emulator=emulator, num_samples=num_samples, data=data, seed=seed, progress=progress
     )
+
+
+def kept_codes(folder: Path) -> dict[str, Codes] | None:
+    """Codes of real samples that firmware keeps; None if it keeps none."""
+    return load_codes(folder / _DATA) if (folder / _DATA).is_file() else None
 
 
 def verification_record(verification: Verification) -> dict[str, Any]:

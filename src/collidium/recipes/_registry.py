@@ -118,7 +118,18 @@ RECIPES: dict[str, Recipe] = {
     "trigger-particles": Recipe(
         kind="train",
         config=_trigger.trigger_particles,
-        description="trigger Deep Sets on sixteen particles of three features",
+        description="trigger Deep Sets on eight particles of three features",
+    ),
+    "trigger-particles-mlp": Recipe(
+        kind="train",
+        config=_trigger.trigger_particles_mlp,
+        description="trigger perceptron on eight particles of three features",
+    ),
+    "trigger-interaction": Recipe(
+        kind="train",
+        config=_trigger.trigger_interaction,
+        description="trigger interaction network on eight particles of three features",
+        reference="Moreno et al., arXiv:1908.05318; Que et al., arXiv:2209.14065",
     ),
     "trigger-jetformer": Recipe(
         kind="train",
@@ -131,6 +142,12 @@ RECIPES: dict[str, Recipe] = {
         config=_trigger.trigger_muon,
         description="trigger muon tracker on simulated thin-gap chambers; needs no DATA",
         reference="Sun, Nakajima, Mitsumori, Horii, Tomoto, arXiv:2202.04976",
+    ),
+    "trigger-econt": Recipe(
+        kind="train",
+        config=_trigger.trigger_econt,
+        description="trigger autoencoder of a calorimeter module's 48 cells, reloadable weights; needs no DATA",
+        reference="Di Guglielmo et al., arXiv:2105.01683",
     ),
     "quickstart": Recipe(
         kind="chain",

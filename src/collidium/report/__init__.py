@@ -7,6 +7,7 @@ from collidium.report._hepdata import write_hepdata, yaml_dumps
 from collidium.report._measurement import MEASUREMENT_KINDS, measurement_sections
 from collidium.report._numbers import rounded, with_interval
 from collidium.report._page import cards, render_page
+from collidium.report._search import build_search_report, search_sections
 from collidium.report._section import Section, code, paragraph, table
 from collidium.report._style import PALETTE, STYLE, Plot, labelled_axes, make_plot
 
@@ -24,6 +25,7 @@ __all__ = [
     "build_firmware_report",
     "build_measurement_report",
     "build_report",
+    "build_search_report",
     "cards",
     "code",
     "common_edges",
@@ -36,6 +38,7 @@ __all__ = [
     "read_metrics",
     "render_page",
     "rounded",
+    "search_sections",
     "shape",
     "table",
     "verification_rows",

@@ -172,14 +172,15 @@ def _headline(report: Report) -> Section:
     shown += [
         (f"LUT, {'Yosys' if 'yosys' in cells else 'predicted'}", f"{lut:,}"),
         (f"FF, {'Yosys' if 'yosys' in cells else 'predicted'}", f"{ff:,}"),
-        ("latency, timing model", f"{design['latency_ns']:g} ns"),
+        ("latency [ns], timing model", f"{design['latency_ns']:g}"),
     ]
     if report["verification"] is not None:
         shown.append(("mismatches", f"{report['verification']['mismatches']}"))
+    interval = design["initiation_interval"]
     text = (
         f"{design['input_bits']} bits in, {design['output_bits']} bits out; {design['latency_cycles']} cycles of "
-        f"{design['clock_ns']:g} ns, a new sample every {design['initiation_interval']} cycle. The quantization of the "
-        f"inputs is {design['input_encoder']}."
+        f"{design['clock_ns']:g} ns, a new sample every {'cycle' if interval == 1 else f'{interval} cycles'}. The "
+        f"quantization of the inputs is {design['input_encoder']}."
     )
     if design["weight_registers"]:
         text += f" {design['weight_registers']:,} weights are registers that can be loaded at run time."
@@ -197,9 +198,8 @@ def _cells(report: Report) -> tuple[int, int]:
 def _layer_table(layers: Sequence[Report]) -> str:
     rows = []
     for layer in layers:
-        widths = {int(width): count for width, count in layer["widths"].items()}
+        widths = _numbers(layer["widths"])
         low, high = min(widths), max(widths)
-        mean = sum(width * count for width, count in widths.items()) / max(sum(widths.values()), 1)
         stages = layer["stages"]
         rows.append(
             [
@@ -207,28 +207,49 @@ def _layer_table(layers: Sequence[Report]) -> str:
                 layer["kind"],
                 " × ".join(map(str, layer["shape"])) or "1",
                 f"{low}" if low == high else f"{low} to {high}",
-                f"{mean:.1f}",
+                f"{_mean(widths):.1f}",
+                _weights(layer),
                 f"{layer['operations']:,}",
                 f"{layer['lut']:,}",
                 f"{layer['ff']:,}",
                 "" if not stages else (f"{stages[0]}" if stages[0] == stages[1] else f"{stages[0]} to {stages[1]}"),
             ]
         )
-    header = ["node", "kind", "shape", "bits", "mean", "operations", "LUT", "FF", "stage"]
+    header = ["node", "kind", "shape", "bits", "mean", "weights", "operations", "LUT", "FF", "stage"]
     return table(header, rows, caption="Nodes of the integer model; cells are predicted, counted where first used.")
 
 
+def _weights(layer: Report) -> str:
+    """Number of weights, and their mean width."""
+    widths = _numbers(layer.get("weights", {}))
+    return f"{widths.total():,} of {_mean(widths):.1f} bits" if widths else ""
+
+
 def _widths(layers: Sequence[Report]) -> Section:
-    counts: dict[str, Counter[int]] = {}
+    signals: dict[str, Counter[int]] = {}
+    weights: Counter[int] = Counter()
     for layer in layers:
-        group = {"Input": "inputs", "Quantize": "activations", "Table": "tables"}.get(layer["kind"])
+        group = {"Input": "inputs", "Quantize": "activations", "Table": "table entries"}.get(layer["kind"])
         if group is not None:
-            found = {int(width): count for width, count in layer["widths"].items()}
-            counts[group] = counts.get(group, Counter()) + Counter(found)
-    zero = sum(found[0] for found in counts.values())
-    total = sum(sum(found.values()) for found in counts.values())
-    text = f"Bits of {total:,} quantized numbers, sign included; {zero:,} have no bit left and take no wire."
-    return Section("Bit-widths", paragraph(text), (widths_plot(counts),))
+            signals[group] = signals.get(group, Counter()) + _numbers(layer["widths"])
+        weights += _numbers(layer.get("weights", {}))
+    pruned = sum(found[0] for found in signals.values())
+    total = sum(found.total() for found in signals.values())
+    text = f"Signs included. {pruned:,} of {total:,} quantized signals have no bit left and take no wire"
+    plots = [widths_plot("widths", signals, "signals")]
+    if weights:
+        text += f"; {weights[0]:,} of {weights.total():,} weights are pruned"
+        plots.append(widths_plot("weight-widths", {"weights": weights}, "weights"))
+    return Section("Bit-widths", paragraph(f"{text}."), tuple(plots))
+
+
+def _numbers(counts: Mapping[str, int]) -> Counter[int]:
+    """How many have each width."""
+    return Counter({int(width): count for width, count in counts.items()})
+
+
+def _mean(widths: Counter[int]) -> float:
+    return sum(width * count for width, count in widths.items()) / max(widths.total(), 1)
 
 
 def _resource_tables(report: Report) -> str:
@@ -254,7 +275,13 @@ def _resource_tables(report: Report) -> str:
         [placed["part"], f"{placed['fmax_mhz']:.1f}", "", f"placed and routed, {placed['tool']}, {placed['lut']:,} LUT"]
         for placed in report["timing"].get("placed", [])
     ]
-    return text + table(["timing", "MHz", "latency", "how"], timing)
+    text += table(["timing", "MHz", "latency", "how"], timing)
+    if ebops := cells["surrogate"]:
+        share = _cells(report)[0] / ebops
+        text += paragraph(
+            f"In the training it counted {ebops:,.0f} effective bit operations: {share:.2f} LUT for each."
+        )
+    return text
 
 
 def _blocks(cells: Report) -> list[str]:
@@ -271,7 +298,8 @@ def front_section(run: TriggerRun, report: Report) -> Section:
         f"{len(points)} networks that no other network of the training beats in both figures, on the validation split; "
         f"merit of the objective {run.config.objective}, {kind}."
     )
-    return Section("Front", paragraph(text), (front_plot(points, chosen, run.config.objective),))
+    label = f"compiled, {_cells(report)[0]:,} LUT"
+    return Section("Front", paragraph(text), (front_plot(points, chosen, run.config.objective, label),))
 
 
 def _verification(report: Report) -> Section:

@@ -39,27 +39,26 @@ def architecture_plot(layers: Layers) -> Plot:
     )
 
 
-def widths_plot(counts: Mapping[str, Mapping[int, int]]) -> Plot:
-    """Histogram of the widths of quantized numbers."""
+def widths_plot(name: str, counts: Mapping[str, Mapping[int, int]], what: str) -> Plot:
+    """Histogram of the widths of quantized numbers by their group; ``what`` is on the axis."""
     last = max((width for found in counts.values() for width in found), default=1)
     places = list(range(last + 1))
 
     def draw(figure: Figure) -> None:
         axes = labelled_axes(figure, status=_STATUS)
         floor = [0] * len(places)
-        for paint, (name, found) in zip(PALETTE, counts.items(), strict=False):
+        for paint, (group, found) in zip(PALETTE, counts.items(), strict=False):
             heights = [found.get(place, 0) for place in places]
-            axes.bar(places, heights, bottom=floor, width=0.86, color=paint, label=name)
+            axes.bar(places, heights, bottom=floor, width=0.86, color=paint, label=group)
             floor = [low + height for low, height in zip(floor, heights, strict=True)]
-        axes.set(xlabel="width [bits]", ylabel="numbers", xlim=(-0.7, last + 0.7), ylim=(0, 1.22 * max([*floor, 1])))
+        axes.set(xlabel="width [bits]", ylabel=what, xlim=(-0.7, last + 0.7), ylim=(0, 1.22 * max([*floor, 1])))
         axes.xaxis.set_major_locator(MaxNLocator(10, integer=True))
-        axes.tick_params(axis="x", which="minor", length=0)
+        axes.yaxis.set_major_locator(MaxNLocator(6, integer=True))
+        axes.tick_params(which="minor", length=0)
         axes.legend(loc="upper right", ncols=len(counts))
 
-    told = "; ".join(f"{name}: {sum(found.values())} numbers" for name, found in counts.items())
-    return make_plot(
-        "widths", draw, alt=f"Histogram of bit-widths; {told}", caption="Zero bits: pruned.", size=(6.4, 4.2)
-    )
+    told = "; ".join(f"{group}: {sum(found.values())}" for group, found in counts.items())
+    return make_plot(name, draw, alt=f"Histogram of bit-widths; {told}", caption="Zero bits: pruned.", size=(6.4, 4.2))
 
 
 def resources_plot(layers: Layers) -> Plot:
@@ -90,8 +89,10 @@ def resources_plot(layers: Layers) -> Plot:
     )
 
 
-def front_plot(points: Sequence[tuple[float, float]], chosen: tuple[float, float] | None, objective: str) -> Plot:
-    """Merit against cost."""
+def front_plot(
+    points: Sequence[tuple[float, float]], chosen: tuple[float, float] | None, objective: str, label: str
+) -> Plot:
+    """Merit against cost, with the one that was chosen under its label."""
 
     def draw(figure: Figure) -> None:
         axes = labelled_axes(figure, status=_STATUS)
@@ -99,8 +100,8 @@ def front_plot(points: Sequence[tuple[float, float]], chosen: tuple[float, float
             [x for x, _ in points], [y for _, y in points], "o-", where="post", color=PALETTE[0], ms=4.5, label="front"
         )
         if chosen is not None:
-            axes.plot(*chosen, "*", color=PALETTE[1], ms=16, label="compiled", markeredgecolor="white")
-        axes.set(xlabel="effective bit operations", ylabel=_merit(objective))
+            axes.plot(*chosen, "*", color=PALETTE[1], ms=16, label=label, markeredgecolor="white", ls="")
+        axes.set(xlabel="effective bit operations", ylabel=merit_name(objective))
         if points and max(x for x, _ in points) > 10 * max(min(x for x, _ in points), 1e-9):
             axes.set_xscale("log")
         axes.legend(loc="best")
@@ -112,7 +113,8 @@ def front_plot(points: Sequence[tuple[float, float]], chosen: tuple[float, float
     )
 
 
-def _merit(objective: str) -> str:
+def merit_name(objective: str) -> str:
+    """What the figure of merit of an objective is called."""
     return {"cross_entropy": "accuracy", "mse": "mean squared error"}.get(objective, objective)
 
 

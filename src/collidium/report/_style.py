@@ -20,7 +20,7 @@ try:
     from matplotlib.figure import Figure
     from matplotlib.lines import Line2D
     from matplotlib.rcsetup import cycler
-    from matplotlib.ticker import MaxNLocator, MultipleLocator
+    from matplotlib.ticker import LogLocator, MaxNLocator, MultipleLocator, NullFormatter, StrMethodFormatter
 except ImportError as error:
     raise missing_extra("matplotlib or mplhep", "report") from error
 
@@ -33,9 +33,12 @@ __all__ = [
     "Axes",
     "Figure",
     "Line2D",
+    "LogLocator",
     "MaxNLocator",
     "MultipleLocator",
+    "NullFormatter",
     "Plot",
+    "StrMethodFormatter",
     "colour",
     "labelled_axes",
     "line_style",

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from collidium.artifact import InputError, Progress, SilentProgress, atomic_write, building, json_dumps, to_plain
 from collidium.optim import NonFiniteGradientError
@@ -20,9 +20,9 @@ from collidium.train import read_tensors, schedule_factor, write_tensors
 from collidium.trigger._archive import MEMBERS, Member, with_member, write_archive
 from collidium.trigger._beta import CostTarget
 from collidium.trigger._data import ArrayData, Samples, arranged
+from collidium.trigger._decoder import Decoded, build_decoded
 from collidium.trigger._fit_config import FitConfig, check_objective, set_rates
 from collidium.trigger._losses import OBJECTIVES, Objective, baseline_merit
-from collidium.trigger._network import QuantNetwork
 from collidium.trigger._network_config import NetworkConfig
 from collidium.trigger._run import CONFIG_NAME, METRICS_NAME, RUN_KIND, TIMINGS_NAME, TriggerRun
 from collidium.trigger._store import load_optimizers, optimizer_tensors
@@ -48,7 +48,7 @@ def fit(
     Parameters
     ----------
     network : NetworkConfig
-        What to train.
+        What to train; a decoder that it has is trained with it, and stored with each member of the front.
     data : ArrayData
         Samples in memory.
     config : FitConfig
@@ -95,8 +95,7 @@ def fit(
     with artifact as folder:
         with atomic_write(folder / CONFIG_NAME, "w") as stream:
             stream.write(json_dumps(document))
-        built = network.build(seed=config.seed)
-        job = _Fit(folder, built, arranged(data, list(built.inputs)), config, objective, progress or SilentProgress())
+        job = _Fit(folder, network, data, config, objective, progress or SilentProgress())
         job.run()
         (folder / CHECKPOINT_NAME).unlink(missing_ok=True)
     return TriggerRun.open(out)
@@ -121,23 +120,26 @@ class _Fit:
     def __init__(
         self,
         folder: Path,
-        network: QuantNetwork,
+        network: NetworkConfig,
         data: ArrayData,
         config: FitConfig,
         objective: Objective,
         progress: Progress,
     ) -> None:
-        self.folder, self.network, self.config = folder, network, config
+        self.folder, self.config = folder, config
         self.objective, self.progress = objective, progress
+        self.whole = whole = build_decoded(network, seed=config.seed)
+        self.network, decoder = (whole.network, whole.decoder) if isinstance(whole, Decoded) else (whole, None)
+        data = arranged(data, list(self.network.inputs))
         self.train, self.val = data.part("train"), data.part("val")
-        self.optimizers = config.optimizers(network)
+        self.optimizers = config.optimizers(self.network, decoder)
         self.state = _State()
         self.members: tuple[Member, ...] = ()
         self.steps = max(len(self.train) // min(config.batch_size, len(self.train)), 1)
         with torch.no_grad():
-            output = network.eval()(*(x[:1] for x in self.train.x))
+            output = self.whole.eval()(*(x[:1] for x in self.train.x))
             self.baseline = baseline_merit(objective, output, self.val.y)
-        network.train()
+        self.whole.train()
 
     def run(self) -> None:
         """Go on from the checkpoint, or from the start, to the end."""
@@ -162,10 +164,10 @@ class _Fit:
 
     def _epoch(self) -> dict[str, Any]:
         """Train through the data once."""
-        config, network, state = self.config, self.network, self.state
+        config, state = self.config, self.state
         losses, costs = [], []
         beta = self._beta(state.epoch * self.steps)
-        network.train()
+        self.whole.train()
         for index, (x, y) in enumerate(self.train.shuffled(config.batch_size, seed=config.seed, epoch=state.epoch)):
             step = state.epoch * self.steps + index
             beta = self._beta(step)
@@ -191,7 +193,7 @@ class _Fit:
         """Move weights and widths."""
         for optimizer in self.optimizers.values():
             optimizer.zero_grad(set_to_none=True)
-        loss = self.objective.loss(self.network(*x), y)
+        loss = self.objective.loss(self.whole(*x), y)
         cost = self.network.ebops()
         torch.autograd.backward(loss + beta * cost)
         try:
@@ -226,7 +228,7 @@ class _Fit:
         trained = {name: value.clone() for name, value in self.network.state_dict().items()}
         calibration = self.train.first(config.calibration_samples)
         self.network.calibrate(x for x, _ in calibration.batches(_EVALUATED_AT_ONCE))
-        loss, merit = measure(self.network, self.val, self.objective)
+        loss, merit = measure(self.whole.eval(), self.val, self.objective)
         with torch.no_grad():
             ebops = float(self.network.ebops())
         member = Member(epoch=state.epoch, merit=merit, ebops=ebops, loss=loss, beta=beta)
@@ -238,14 +240,14 @@ class _Fit:
             _LOGGER.warning("%s: merit fell to %.4g from %.4g; stopped", self.folder, merit, state.best)
         elif member in front:
             (self.folder / MEMBERS).mkdir(exist_ok=True)
-            write_tensors(self.folder / MEMBERS / member.file, self.network.state_dict())
+            write_tensors(self.folder / MEMBERS / member.file, self.whole.state_dict())
             self.members, state.stale = front, 0
         else:
             state.stale += 1
             if config.patience is not None and state.stale >= config.patience:
                 state.ended = "no new member"
         self.network.load_state_dict(trained)
-        self.network.train()
+        self.whole.train()
         self.progress.advance(0, merit=merit, members=float(len(self.members)))
         return {"val_loss": loss, "merit": merit, "ebops": ebops, "members": len(self.members), "ended": state.ended}
 
@@ -255,7 +257,7 @@ class _Fit:
         with atomic_write(self.folder / METRICS_NAME, "w") as stream:
             stream.writelines(json.dumps(to_plain(row)) + "\n" for row in self.state.rows)
         label = json.dumps({"state": asdict(self.state), "members": [asdict(member) for member in self.members]})
-        weights = {f"network/{name}": value for name, value in self.network.state_dict().items()}
+        weights = {f"network/{name}": value for name, value in self.whole.state_dict().items()}
         write_tensors(self.folder / CHECKPOINT_NAME, {**weights, **optimizer_tensors(self.optimizers)}, label=label)
 
     def _resume(self) -> None:
@@ -272,7 +274,7 @@ class _Fit:
         self.members = tuple(Member(**member) for member in content["members"])
         prefix = "network/"
         weights = {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
-        self.network.load_state_dict(weights)
+        self.whole.load_state_dict(weights)
         load_optimizers(self.optimizers, tensors)
         write_archive(self.folder, self.members)
         _LOGGER.info("%s: going on after epoch %d", self.folder, self.state.epoch)
@@ -283,12 +285,12 @@ class _Fit:
 
 
 @torch.no_grad()
-def measure(network: QuantNetwork, samples: Samples, objective: Objective) -> tuple[float, float]:
+def measure(network: nn.Module, samples: Samples, objective: Objective) -> tuple[float, float]:
     """Loss and figure of merit of a network as it stands.
 
     Parameters
     ----------
-    network : QuantNetwork
+    network : QuantNetwork or Decoded
         In evaluation mode.
     samples : Samples
         N samples.

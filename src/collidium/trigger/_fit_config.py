@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
+from torch import nn
 from torch.optim import Optimizer
 
 from collidium.artifact import InputError, unknown
@@ -100,18 +101,20 @@ class FitConfig:
             if not is_possible:
                 raise InputError(f"{name} is {getattr(self, name)}, which is out of range")
 
-    def optimizers(self, network: QuantNetwork) -> dict[str, Optimizer]:
-        """One optimizer for the weights and one for the widths.
+    def optimizers(self, network: QuantNetwork, decoder: nn.Module | None = None) -> dict[str, Optimizer]:
+        """One optimizer for the weights, one for the widths, and one for a decoder.
 
         Parameters
         ----------
         network : QuantNetwork
             What is trained.
+        decoder : Module, optional
+            Trained with it, at the rate of the weights by AdamW.
 
         Returns
         -------
         dict of str to Optimizer
-            ``weights``, and ``widths`` where any is trained.
+            ``weights``, ``widths`` where any is trained, and ``decoder`` where there is one.
         """
         widths = {id(parameter) for parameter in network.width_parameters()}
         named = [(name, parameter) for name, parameter in network.named_parameters() if id(parameter) in widths]
@@ -125,6 +128,8 @@ class FitConfig:
         found: dict[str, Optimizer] = {"weights": weights}
         if named:
             found["widths"] = AdamW(named, lr=self.width_lr, weight_decay=0.0, betas=(0.9, 0.99))
+        if decoder is not None:
+            found["decoder"] = AdamW(list(decoder.named_parameters()), lr=self.lr, weight_decay=self.weight_decay)
         return found
 
 

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from types import MappingProxyType
 
 import torch
 from torch import Tensor
 from torch.nn import functional
+
+from collidium.artifact import InputError
+from collidium.detect import NUM_CELLS, cell_distances, telescope_groups
+from collidium.objectives import TelescopeScale, TransportKernel, telescope_loss, transport_distance
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,12 +46,53 @@ def _square(output: Tensor, target: Tensor) -> Tensor:
     return (output - target).square().flatten(1).mean(1) if target.dim() > 1 else (output - target).square()
 
 
+def _telescope(output: Tensor, charge: Tensor) -> Tensor:
+    return telescope_loss(output, _shares(output, charge), _scales(output.dtype))
+
+
+def _mean_moved(output: Tensor, charge: Tensor) -> Tensor:
+    return transport_distance(output, _shares(output, charge), _kernel(output.dtype)).mean()
+
+
+def _moved(output: Tensor, charge: Tensor) -> Tensor:
+    """Entropic earth mover's distance of each module's shape, mm."""
+    return transport_distance(_shares(output, output), _shares(output, charge), _kernel(output.dtype))
+
+
+def _shares(output: Tensor, charge: Tensor) -> Tensor:
+    """Charges of trigger cells over their sum; none where there is no charge."""
+    if output.shape[1:] != (NUM_CELLS,) or output.shape != charge.shape:
+        raise InputError(
+            f"objective of trigger cells: answers and charges (N, {NUM_CELLS}) are needed, got "
+            f"{tuple(output.shape)} and {tuple(charge.shape)}"
+        )
+    cells = charge.to(output.dtype)
+    return cells / cells.sum(1, keepdim=True).clamp_min(torch.finfo(output.dtype).tiny)
+
+
+@cache
+def _scales(dtype: torch.dtype) -> tuple[TelescopeScale, ...]:
+    return tuple(
+        TelescopeScale(
+            torch.tensor(group.membership, dtype=dtype), torch.tensor(group.weight, dtype=dtype), group.factor
+        )
+        for group in telescope_groups()
+    )
+
+
+@cache
+def _kernel(dtype: torch.dtype) -> TransportKernel:
+    return TransportKernel.of(torch.tensor(cell_distances(), dtype=dtype))
+
+
 OBJECTIVES: Mapping[str, Objective] = MappingProxyType(
     {
         objective.name: objective
         for objective in (
             Objective(name="cross_entropy", loss=functional.cross_entropy, merit=_is_right, is_higher_better=True),
             Objective(name="mse", loss=functional.mse_loss, merit=_square, is_higher_better=False),
+            Objective(name="telescope", loss=_telescope, merit=_moved, is_higher_better=False),
+            Objective(name="transport", loss=_mean_moved, merit=_moved, is_higher_better=False),
         )
     }
 )

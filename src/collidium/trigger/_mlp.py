@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import pairwise
 
+from torch import Tensor
+
 from collidium.artifact import InputError
+from collidium.trigger._dense_chain import DenseChain
 from collidium.trigger._layer import QuantInput, QuantLayer
 from collidium.trigger._network import QuantNetwork
 from collidium.trigger._network_config import LayerKind, NetworkConfig, Stack
@@ -66,8 +69,31 @@ class MLP(QuantNetwork):
                 else config.dense((num_inputs,), num_outputs, norm=config.norm, passed=passed)
             )
         self.body = Stack(layers, has_last_relu=False)
+        self.chain = DenseChain.of(self.entry, layers)
+
+    def train(self, mode: bool = True) -> MLP:
+        """Change the state; what was seen in training is taken note of first."""
+        if self.chain is not None:
+            self.chain.follow()
+        super().train(mode)
+        return self
 
     def forward(self, x: Signal) -> Signal:
         """Map features (N, F) to logits (N, K)."""
+        if isinstance(x, Tensor) and self.training and self.chain is not None and self.chain.takes(x):
+            return self.chain(x)
         out: Signal = self.body(self.entry(x))
         return out
+
+    def ebops(self) -> Tensor:
+        """Effective bit operations of the whole network, with gradients for the widths."""
+        if self.training and self.chain is not None and self.chain.is_possible:
+            return self.chain.cost()
+        return super().ebops()
+
+    def clip_widths(self) -> None:
+        """Bring trained widths back into their limits; to be called after a step."""
+        if self.chain is not None and self.chain.is_possible:
+            self.chain.clip()
+        else:
+            super().clip_widths()

@@ -9,18 +9,19 @@ from itertools import pairwise
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
 
 from collidium.artifact import InputError
-from collidium.trigger._conv import QuantConv1d
-from collidium.trigger._dense import QuantDense
-from collidium.trigger._function import QuantFunction
+from collidium.trigger._dense import WeightedLayer
 from collidium.trigger._layer import QuantInput
+from collidium.trigger._muon_patterns import PatternTables
+from collidium.trigger._muon_stations import ConvStations, station_pairs
 from collidium.trigger._network import QuantNetwork
 from collidium.trigger._network_config import NetworkConfig, Stack
-from collidium.trigger._quantizer import Quantizer
-from collidium.trigger._quantizer_config import BIT
-from collidium.trigger._signal import Signal, concatenate, reshape, shift, take
+from collidium.trigger._norm import Norm
+from collidium.trigger._quantizer_config import BIT, QuantizerConfig
+from collidium.trigger._signal import Signal, relu, reshape, shift
+
+_PATTERN = QuantizerConfig(f=4.0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,9 +34,15 @@ class MuonTrackerConfig(NetworkConfig):
         Gas gaps of each station.
     num_channels : int
         Channels of a gap.
+    patterns : int
+        Numbers that each station reads from tables at each channel, addressed by the hits there and on both
+        neighbours. 0: one number by a convolution, tanh, and maps from station to station, as published.
+    pattern : QuantizerConfig
+        Widths of these tables.
     maps : tuple or None
-        For each pair of stations (first, later), in the order (0, 1), (0, 2), (1, 2), ...: for each channel of the
-        first one, the channels of the later one that it speaks to. None: those at most ``reach`` channels away.
+        Of the published network, for each pair of stations (first, later), in the order (0, 1), (0, 2), (1, 2), ...:
+        for each channel of the first one, the channels of the later one that it speaks to. None: those at most
+        ``reach`` channels away.
     reach : int
         Largest distance of channels in maps that are not given.
     widths : tuple of int
@@ -48,7 +55,7 @@ class MuonTrackerConfig(NetworkConfig):
     References
     ----------
     C. Sun et al., "Fast muon tracking with machine learning implemented in FPGA", arXiv:2202.04976, and the network of
-    the HGQ demonstration on the same chamber.
+    the HGQ demonstration on the same chamber. The tables of patterns are ours.
 
     Examples
     --------
@@ -59,6 +66,8 @@ class MuonTrackerConfig(NetworkConfig):
 
     stations: tuple[int, ...] = (3, 2, 2)
     num_channels: int = 50
+    patterns: int = 4
+    pattern: QuantizerConfig = _PATTERN
     maps: tuple[tuple[tuple[int, ...], ...], ...] | None = None
     reach: int = 4
     widths: tuple[int, ...] = (28, 14, 8)
@@ -70,57 +79,77 @@ class MuonTrackerConfig(NetworkConfig):
         return MuonTracker(self)
 
 
+class FlatDense(WeightedLayer):
+    """A dense layer on the numbers of all channels in a row, which have passed a quantizer.
+
+    Parameters
+    ----------
+    tables : PatternTables
+        Where the numbers come from.
+    num_outputs : int
+        Width.
+    weight : QuantizerConfig
+        Widths of weights and bias.
+    """
+
+    is_arranged = False
+
+    def __init__(self, tables: PatternTables, num_outputs: int, weight: QuantizerConfig) -> None:
+        shape = (tables.num_channels, tables.table.shape[1])
+        self.num_inputs = math.prod(shape)
+        super().__init__(shape, self.num_inputs, num_outputs, data=tables.entry, weight=weight, bias=weight)
+
+    def arrange(self, x: Signal) -> Signal:
+        """Bring (N, channels, F) into the shape (N, channels * F)."""
+        return reshape(x, (self.num_inputs,))
+
+
 class MuonTracker(QuantNetwork):
-    """A convolution for each station, maps between stations, perceptron; hits ``x`` (channels, gaps) of one bit."""
+    """What the stations say channel by channel, then a perceptron; hits ``x`` (channels, gaps) of one bit."""
 
     def __init__(self, config: MuonTrackerConfig) -> None:
-        C, stations = config.num_channels, config.stations
+        C, stations, widths = config.num_channels, config.stations, (*config.widths, 1)
         super().__init__({"x": (C, sum(stations))})
         self.entry = QuantInput((C, sum(stations)), BIT)
-        ends = np.cumsum((0, *stations))
-        places = np.arange(C * sum(stations)).reshape(C, -1)
-        self.gaps = [places[:, start:stop] for start, stop in pairwise(ends)]
-        self.local = nn.ModuleList(
-            QuantConv1d((C, gaps), 1, data=Quantizer(BIT, (C, gaps), shared=(0, 1)), weight=config.weight, bias=None)
-            for gaps in stations
-        )
-        pairs = [(a, b) for a in range(len(stations)) for b in range(a + 1, len(stations))]
-        masks = _station_masks(config, len(pairs))
-        self.maps = nn.ModuleDict(
-            {
-                f"from_{a}_to_{b}": QuantDense((C,), C, data=config.data, weight=config.weight, bias=None, mask=chosen)
-                for (a, b), chosen in zip(pairs, masks, strict=True)
-            }
-        )
-        self.activations = nn.ModuleList(QuantFunction("tanh", (C,)) for _ in stations)
-        widths = (C * len(stations), *config.widths, 1)
-        layers = [
-            config.dense((a,), b, norm="output" if index < len(config.widths) else "none")
-            for index, (a, b) in enumerate(pairwise(widths))
-        ]
+        self.front: ConvStations | PatternTables
+        self.first: FlatDense | None = None
+        if config.patterns > 0:
+            self.front = PatternTables(stations, C, config.patterns, entry=config.pattern)
+            self.first = FlatDense(self.front, widths[0], config.weight)
+        else:
+            masks = _station_masks(config)
+            self.front = ConvStations(stations, C, masks, data=config.data, weight=config.weight)
+            widths = (C * len(stations), *widths)
+        hidden: Norm = "output" if self.first is None else "none"
+        norms: list[Norm] = [*[hidden] * (len(widths) - 2), "none"]
+        layers = [config.dense((a,), b, norm=norm) for (a, b), norm in zip(pairwise(widths), norms, strict=False)]
+        self.body = Stack(layers, has_last_relu=False)
+        last = layers[-1] if layers else self.first
+        assert last is not None
         with torch.no_grad():
-            layers[-1].bias.fill_(config.mean / config.scale)
+            last.bias.fill_(config.mean / config.scale)
         self.scale = round(math.log2(config.scale))
         if 2.0**self.scale != config.scale:
             raise InputError(f"scale is {config.scale}, a power of two is needed")
-        self.body = Stack(layers, has_last_relu=False)
 
     def forward(self, x: Signal) -> Signal:
         """Map hits (N, channels, gaps) to the target (N)."""
-        hits: Signal = self.entry(x)
-        found: list[Signal] = []
-        for b, (gap, local, activation) in enumerate(zip(self.gaps, self.local, self.activations, strict=True)):
-            seen: Signal = local(take(hits, gap))
-            seen = reshape(seen, (len(gap),))
-            for a in range(b):
-                seen = seen + self.maps[f"from_{a}_to_{b}"](found[a])
-            found.append(activation(seen))
-        out: Signal = self.body(concatenate(found))
+        seen: Signal = self.front(self.entry(x))
+        if self.first is not None:
+            seen = self.first(seen)
+            seen = relu(seen) if len(self.body.layers) else seen
+        out: Signal = self.body(seen)
         return shift(reshape(out, ()), self.scale)
 
+    def parameter_roles(self) -> dict[str, str]:
+        """Say what each parameter is; behind tables, which are the embedding, the first matrix is a hidden one."""
+        roles = super().parameter_roles()
+        return roles if self.first is None else {**roles, "first.weight": "matrix"}
 
-def _station_masks(config: MuonTrackerConfig, num_pairs: int) -> list[NDArray[np.bool_]]:
+
+def _station_masks(config: MuonTrackerConfig) -> list[NDArray[np.bool_]]:
     """Which channels of two stations are connected, (channels, channels) for each pair."""
+    num_pairs = len(station_pairs(config.stations))
     channels = np.arange(config.num_channels)
     if config.maps is None:
         return [np.abs(channels[:, None] - channels) <= config.reach] * num_pairs

@@ -46,6 +46,10 @@ class NetworkConfig:
     def make(self) -> QuantNetwork:
         """Make the network with weights from torch's generator."""
 
+    def make_decoder(self) -> nn.Module | None:
+        """Make what turns the outputs into the answer outside the firmware; None where the outputs are the answer."""
+        return None
+
     def build(self, *, seed: int) -> QuantNetwork:
         """Make the network.
 

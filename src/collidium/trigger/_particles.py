@@ -1,4 +1,4 @@
-"""Networks on particles: permutation-invariant sums, and a small transformer."""
+"""Networks on particles: a plain perceptron, permutation-invariant sums, and a small transformer."""
 
 from __future__ import annotations
 
@@ -8,13 +8,20 @@ from itertools import pairwise
 
 from torch import nn
 
+from collidium.artifact import InputError
+from collidium.firmware import Overflow
+from collidium.trigger._dense import WeightedLayer
 from collidium.trigger._layer import QuantInput
 from collidium.trigger._network import QuantNetwork
 from collidium.trigger._network_config import LayerKind, NetworkConfig, Stack
 from collidium.trigger._norm import Norm
-from collidium.trigger._quantizer_config import BIT
-from collidium.trigger._signal import Signal, masked, reshape, shift, total
+from collidium.trigger._quantizer import Quantizer
+from collidium.trigger._quantizer_config import BIT, QuantizerConfig
+from collidium.trigger._signal import Signal, masked, relu, reshape, shift, total
 from collidium.trigger._softmax import ATTENTION, AttentionConfig, QuantAttention
+
+EACH_PLACE = QuantizerConfig(overflow=Overflow.SAT, shared=())
+"""Quantizer of the numbers from outside with a width for each."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +56,76 @@ class ParticleNetwork(QuantNetwork):
         """Sum over valid particles, divided by the power of two above P, which costs nothing: (N, P, F) to (N, F)."""
         column = reshape(valid, (*self.inputs["valid"], 1))
         return shift(total(masked(x, column), -2), -self.mean_bits)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ParticleMLPConfig(ParticleConfig):
+    """Perceptron on the features of all particles in a row, each place with widths and weights of its own.
+
+    Attributes
+    ----------
+    norm : {"none", "input", "output"}
+        Batch normalisation of the layers, folded.
+
+    Notes
+    -----
+    Its hidden widths are ``head``. It does not look at the validity: a particle that is absent has to come as zeros.
+
+    Examples
+    --------
+    >>> import torch
+    >>> network = ParticleMLPConfig().build(seed=0)
+    >>> network(torch.zeros(2, 8, 3), torch.ones(2, 8)).shape
+    torch.Size([2, 5])
+    """
+
+    entry: QuantizerConfig = EACH_PLACE
+    head: tuple[int, ...] = (32, 32)
+    norm: Norm = "none"
+
+    def make(self) -> ParticleMLP:
+        """Make the network."""
+        return ParticleMLP(self)
+
+
+class AllParticles(WeightedLayer):
+    """A dense layer on the features of all particles in a row, which have passed a quantizer."""
+
+    is_arranged = False
+
+    def __init__(self, entry: Quantizer, shape: tuple[int, int], config: ParticleMLPConfig, num_outputs: int) -> None:
+        self.num_inputs = math.prod(shape)
+        super().__init__(
+            shape,
+            self.num_inputs,
+            num_outputs,
+            data=entry,
+            weight=config.weight,
+            bias=config.weight,
+            norm=config.norm,
+        )
+
+    def arrange(self, x: Signal) -> Signal:
+        """Bring (N, P, F) into the shape (N, P * F)."""
+        return reshape(x, (self.num_inputs,))
+
+
+class ParticleMLP(ParticleNetwork):
+    """Perceptron on all particles."""
+
+    def __init__(self, config: ParticleMLPConfig) -> None:
+        super().__init__(config)
+        shape = (config.num_particles, config.num_features)
+        if not config.head:
+            raise InputError("head is empty: at least one hidden width is needed")
+        self.first = AllParticles(self.entry.quantizer, shape, config, config.head[0])
+        sizes = pairwise((*config.head, config.num_outputs))
+        self.body = Stack([config.dense((a,), b, norm=config.norm) for a, b in sizes], has_last_relu=False)
+
+    def forward(self, x: Signal, valid: Signal) -> Signal:
+        """Map particles (N, P, F) to logits (N, K)."""
+        out: Signal = self.body(relu(self.first(self.entry(x))))
+        return out
 
 
 @dataclass(frozen=True, kw_only=True)

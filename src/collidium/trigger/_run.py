@@ -9,17 +9,23 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
 from collidium.artifact import InputError, read_manifest
 from collidium.train import read_tensors
 from collidium.trigger._archive import MEMBERS, Member, read_archive
 from collidium.trigger._beta import BetaSchedule, CostTarget
+from collidium.trigger._decoder import Decoded, build_decoded
 from collidium.trigger._econ_encoder import EconEncoderConfig
 from collidium.trigger._fit_config import FitConfig
+from collidium.trigger._interaction import InteractionConfig
 from collidium.trigger._mlp import MLPConfig
 from collidium.trigger._muon_tracker import MuonTrackerConfig
 from collidium.trigger._network import QuantNetwork
 from collidium.trigger._network_config import NetworkConfig
-from collidium.trigger._particles import DeepSetsConfig, JetFormerConfig
+from collidium.trigger._particles import DeepSetsConfig, JetFormerConfig, ParticleMLPConfig
 from collidium.trigger._quantizer_config import QuantizerConfig
 from collidium.trigger._softmax import AttentionConfig
 from collidium.trigger._store import read_json, revive
@@ -34,6 +40,8 @@ NETWORKS: Mapping[str, type[NetworkConfig]] = MappingProxyType(
         "mlp": MLPConfig,
         "deep-sets": DeepSetsConfig,
         "jetformer": JetFormerConfig,
+        "particle-mlp": ParticleMLPConfig,
+        "interaction": InteractionConfig,
         "muon-tracker": MuonTrackerConfig,
         "econ-encoder": EconEncoderConfig,
     }
@@ -100,10 +108,24 @@ class TriggerRun:
 
     def network(self, member: Member | None = None) -> QuantNetwork:
         """A network of the front, calibrated, in evaluation mode; the best if none is named."""
+        whole = self._whole(member)
+        return whole.network if isinstance(whole, Decoded) else whole
+
+    def decode(self, values: NDArray[np.float64], member: Member | None = None) -> NDArray[np.float64]:
+        """Turn outputs (N, ...) of a network of the front into answers (N, ...); the same where it has no decoder."""
+        whole = self._whole(member)
+        if not isinstance(whole, Decoded):
+            return values
+        with torch.no_grad():
+            answers: NDArray[np.float64] = whole.decoder.double()(torch.from_numpy(values)).numpy()
+        return answers
+
+    def _whole(self, member: Member | None) -> QuantNetwork | Decoded:
+        """A network of the front with its decoder, in evaluation mode."""
         chosen = self.best if member is None else member
-        network = self.network_config.build(seed=self.config.seed)
-        network.load_state_dict(read_tensors(self.path / MEMBERS / chosen.file)[0])
-        return network.eval()
+        whole = build_decoded(self.network_config, seed=self.config.seed)
+        whole.load_state_dict(read_tensors(self.path / MEMBERS / chosen.file)[0])
+        return whole.eval()
 
     def metrics(self) -> list[dict[str, Any]]:
         """Figures epoch by epoch."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -57,6 +58,7 @@ class QuantDistance(QuantLayer):
         super().__init__()
         if not score.is_signed and score.integer_bits != "tracked":
             raise InputError("score: a signed format is needed")
+        self.shape = tuple(shape)
         self.quantizer = Quantizer(score, shape, shared=range(len(shape)))
 
     def compute(self, x: Tensor, valid: Tensor | None = None) -> Tensor:
@@ -77,6 +79,11 @@ class QuantDistance(QuantLayer):
         largest = highest(x if valid is None else masked(x, valid), -1)
         distance = reshape(largest, (*largest.shape, 1)) + negate(x)
         return distance if valid is None else masked(distance, valid)
+
+    def ebops(self) -> Tensor:
+        """Bits of the subtractions: one and a choice for each comparison, one for each distance."""
+        num = self.shape[-1]
+        return math.prod(self.shape[:-1]) * (3 * num - 2) * self.quantizer.width().sum()
 
     def _offset_bits(self) -> Tensor:
         """Whole integer bits of the scores, at least enough for one step."""
@@ -177,6 +184,8 @@ class AttentionConfig:
         Quantizer of queries, keys, values and the heads' output.
     probability : QuantizerConfig
         Quantizer of the probabilities (heads, particles, particles); one width for all, as no particle is special.
+    score, distance, exponential, denominator, reciprocal : QuantizerConfig
+        Quantizers inside the softmax, in the order of :class:`QuantSoftmax`.
     """
 
     num_heads: int = 2
@@ -184,6 +193,11 @@ class AttentionConfig:
     norm: Norm = "input"
     data: QuantizerConfig = DATA
     probability: QuantizerConfig = PROBABILITY
+    score: QuantizerConfig = SCORE
+    distance: QuantizerConfig = DISTANCE
+    exponential: QuantizerConfig = EXPONENTIAL
+    denominator: QuantizerConfig = DENOMINATOR
+    reciprocal: QuantizerConfig = RECIPROCAL
 
 
 ATTENTION = AttentionConfig()
@@ -218,7 +232,14 @@ class QuantAttention(nn.Module):
         with torch.no_grad():
             self.project.weight[: H * D] /= np.sqrt(D)
         self.scores = QuantContract("hik,hjk->hij", (H, P, D), (H, P, D), x=config.data, y=config.data)
-        self.softmax = QuantSoftmax((H, P, P))
+        self.softmax = QuantSoftmax(
+            (H, P, P),
+            score=config.score,
+            distance=config.distance,
+            exponential=config.exponential,
+            denominator=config.denominator,
+            reciprocal=config.reciprocal,
+        )
         self.mix = QuantContract("hij,hjk->hik", (H, P, P), (H, P, D), x=config.probability, y=config.data)
         self.merge = QuantDense((P, H * D), F, data=config.data)
 

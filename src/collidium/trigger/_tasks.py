@@ -6,7 +6,7 @@ from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,7 @@ from collidium.collide import JetArrays, jet_arrays
 from collidium.detect import ChamberConfig, angle_resolution, fit_lines, simulate_muons
 from collidium.firmware import Signal
 from collidium.trigger._data import ArrayData
+from collidium.trigger._teacher import soft_targets
 
 _CHAMBER = ChamberConfig()
 
@@ -44,13 +45,24 @@ class TaskSamples:
 class Task:
     """A source of samples and its figures."""
 
+    objectives: ClassVar[tuple[str, ...]] = ()
+    """Objectives that the targets are made for; none named: any."""
+
     @abstractmethod
     def samples(self, source: Path | None) -> TaskSamples:
         """Make the samples, from a dataset where the task reads one."""
 
+    def inputs(self, source: Path | None) -> list[Path]:
+        """Artifacts that the samples are made from."""
+        return [] if source is None else [source]
+
     @abstractmethod
     def figures(self, outputs: NDArray[np.float64], x: Mapping[str, NDArray[Any]], y: NDArray[Any]) -> dict[str, float]:
         """Figures of merit of outputs (M, ...) for samples (M, *shape) with targets (M,)."""
+
+    def references(self, y: NDArray[Any], *, num_bits: int) -> dict[str, float]:
+        """Figures of other methods whose answers to targets (M, ...) take as many bits as the network's outputs."""
+        return {}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,6 +75,11 @@ class JetTask(Task):
         ``jet16`` or ``groomed16`` for jet-level features, ``trigger3`` for particles.
     num_particles : int
         The hardest particles of a jet; of no meaning for jet-level features.
+    teacher : str, optional
+        Folder of another model's predictions for the split ``all``, from which the network learns beside the classes
+        (:func:`soft_targets`).
+    teacher_share : float, 1
+        Weight of the other model's probabilities, in (0, 0.5].
 
     Examples
     --------
@@ -72,6 +89,12 @@ class JetTask(Task):
 
     features: str = "jet16"
     num_particles: int = 16
+    teacher: str | None = None
+    teacher_share: float = 0.5
+
+    def inputs(self, source: Path | None) -> list[Path]:
+        """The dataset, and the predictions of the other model."""
+        return super().inputs(source) + ([] if self.teacher is None else [Path(self.teacher)])
 
     def samples(self, source: Path | None) -> TaskSamples:
         """Read a dataset.
@@ -79,7 +102,7 @@ class JetTask(Task):
         Raises
         ------
         InputError
-            If no dataset is named, or it lacks a column, classes or a split.
+            If no dataset is named, it lacks a column, classes or a split, or the other model's predictions do not fit.
         """
         if source is None:
             raise InputError("this recipe learns from jets: name a dataset behind it")
@@ -92,12 +115,18 @@ class JetTask(Task):
         if arrays.x.ndim == 3:
             x["valid"] = np.arange(arrays.x.shape[1]) < arrays.num_particles[:, None]
             signals["valid"] = tuple(Signal(name=f"valid[{index}]") for index in range(arrays.x.shape[1]))
+        y: NDArray[Any] = arrays.y
+        if self.teacher is not None:
+            from collidium.evaluate import Predictions
+
+            predictions = Predictions.read(Path(self.teacher))
+            y = soft_targets(predictions, arrays.event_id, arrays.y, arrays.classes, share=self.teacher_share)
         outputs = tuple(Signal(name=name) for name in arrays.classes)
-        return TaskSamples(ArrayData(x, arrays.y, arrays.split), signals, outputs)
+        return TaskSamples(ArrayData(x, y, arrays.split), signals, outputs)
 
     def figures(self, outputs: NDArray[np.float64], x: Mapping[str, NDArray[Any]], y: NDArray[Any]) -> dict[str, float]:
         """Share of right answers."""
-        return {"accuracy": float((outputs.argmax(1) == y).mean())}
+        return {"accuracy": float((outputs.argmax(1) == (y if y.ndim == 1 else y.argmax(1))).mean())}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,0 +1,123 @@
+"""The chain of dense layers against the layers one by one."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+
+import pytest
+import torch
+from torch import Tensor
+
+from collidium.firmware import Overflow, Rounding
+from collidium.trigger import FitConfig, MLPConfig, QuantizerConfig
+from collidium.trigger._mlp import MLP
+
+
+def moved(widths: tuple[int, ...] = (6, 4)) -> MLP:
+    """A network with widths and weights of no initialisation: some without a bit, some wide."""
+    network = MLPConfig(num_inputs=5, num_outputs=3, widths=widths).make()
+    generator = torch.Generator().manual_seed(3)
+    with torch.no_grad():
+        for name, parameter in network.named_parameters():
+            spread = 3.0 if name.endswith(".f") else 0.3
+            parameter.add_(torch.randn(parameter.shape, generator=generator) * spread)
+    return network
+
+
+def stepped(network: MLP, x: Tensor) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
+    """Outputs, cost and gradients of a step."""
+    out = network(x)
+    cost = network.ebops()
+    (out.square().mean() + 1e-3 * cost).backward()
+    return out.detach(), cost.detach(), {name: p.grad for name, p in network.named_parameters() if p.grad is not None}
+
+
+@pytest.mark.parametrize("widths", [(6, 4), ()])
+def test_chain_equals_layers(widths: tuple[int, ...]) -> None:
+    chained = moved(widths)
+    layered = deepcopy(chained)
+    layered.chain = None
+    assert chained.chain is not None
+    for seed in range(3):
+        x = 2 * torch.randn(50, 5, generator=torch.Generator().manual_seed(seed))
+        chained.zero_grad()
+        layered.zero_grad()
+        (out, cost, grads), (out_2, cost_2, grads_2) = stepped(chained, x), stepped(layered, x)
+        torch.testing.assert_close(out, out_2)
+        torch.testing.assert_close(cost, cost_2)
+        assert grads.keys() == grads_2.keys()
+        for name, grad in grads.items():
+            torch.testing.assert_close(grad, grads_2[name], rtol=1e-4, atol=1e-6, msg=name)
+        states = chained.state_dict(), layered.state_dict()
+        for name in (name for name in states[0] if name.endswith(".i")):
+            torch.testing.assert_close(states[0][name], states[1][name], rtol=0, atol=0, msg=name)
+
+
+def test_training_equals_that_of_layers() -> None:
+    chained = moved()
+    layered = deepcopy(chained)
+    layered.chain = None
+    x = torch.randn(64, 5, generator=torch.Generator().manual_seed(7))
+    for network in (chained, layered):
+        optimizers = FitConfig(lr=1e-2, width_lr=0.3).optimizers(network)
+        for _ in range(5):
+            network.zero_grad()
+            stepped(network, x)
+            for optimizer in optimizers.values():
+                optimizer.step()
+            network.clip_widths()
+    torch.testing.assert_close(chained(x), layered(x), rtol=1e-3, atol=1e-4)
+    torch.testing.assert_close(chained.ebops(), layered.ebops())
+
+
+def test_gradient_of_input() -> None:
+    chained = moved()
+    layered = deepcopy(chained)
+    layered.chain = None
+    xs = [torch.linspace(-2, 2, 20).reshape(4, 5).requires_grad_() for _ in range(2)]
+    for network, x in zip((chained, layered), xs, strict=True):
+        network(x).square().sum().backward()
+    torch.testing.assert_close(xs[0].grad, xs[1].grad)
+
+
+def test_a_batch_in_parts_is_one_batch() -> None:
+    network, x = moved(), torch.randn(5000, 5, generator=torch.Generator().manual_seed(5))
+    layered = deepcopy(network)
+    layered.chain = None
+    (out, _, grads), (out_2, _, grads_2) = stepped(network, x), stepped(layered, x)
+    torch.testing.assert_close(out, out_2)
+    for name, grad in grads.items():
+        torch.testing.assert_close(grad, grads_2[name], rtol=1e-3, atol=1e-5, msg=name)
+    for first, second in zip(network.eval().quantizers(), layered.eval().quantizers(), strict=True):
+        assert first.formats(first.f.shape) == second.formats(second.f.shape)
+
+
+def test_widths_are_clipped() -> None:
+    network = moved()
+    quantizer = network.body.layers[1].weight_quantizer
+    with torch.no_grad():
+        quantizer.f[0, 0] = 30.0
+    network.clip_widths()
+    assert float(quantizer.f[0, 0].detach()) == 24.0
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"kinds": ("lut",)},
+        {"norm": "output"},
+        {"data": QuantizerConfig(rounding=Rounding.TRN)},
+        {"weight": QuantizerConfig(overflow=Overflow.SAT_SYM, integer_bits="trained")},
+        {"weight": QuantizerConfig(shared=(0, 1))},
+    ],
+)
+def test_other_layers_have_no_chain(changes: dict[str, object]) -> None:
+    assert MLPConfig(widths=(4,), **changes).make().chain is None  # type: ignore[arg-type]
+
+
+def test_double_precision_goes_layer_by_layer() -> None:
+    network = moved().double()
+    out = network(torch.ones(2, 5, dtype=torch.float64))
+    assert out.dtype == torch.float64
+    assert network.ebops() > 0
+    network.clip_widths()
