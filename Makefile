@@ -36,7 +36,7 @@ lint: $(SETUP) ## formatting, lint and types
 	$(BIN)/mypy
 
 bench: $(SETUP) ## every benchmark: ours, the peer's, the ratio
-	for script in accuracy generation loading measure optimizers training trajectories; do $(BIN)/python benchmarks/$$script.py || exit 1; done
+	for script in accuracy generation loading measure optimizers training trajectories trigger; do $(BIN)/python benchmarks/$$script.py || exit 1; done
 
 docs: $(SETUP) ## the documentation, in site/; a warning is an error
 	$(BIN)/mkdocs build --strict --quiet
