@@ -95,6 +95,7 @@ def test_intervals_cover_and_limits_do_not_exclude_too_much() -> None:
     assert np.mean(values < 3.841) == pytest.approx(0.95, abs=4 * np.sqrt(0.95 * 0.05 / 2000))
 
 
+@pytest.mark.slow
 def test_toys_agree_with_the_asymptotic_formula() -> None:
     likelihood = counting_experiment(signal=10.0, background=100.0, observed=95, background_error=5.0)
     test = toy_cls(likelihood, "mu", 2.0, num_toys=400, seed=1)

@@ -100,6 +100,7 @@ def test_an_interrupted_study_goes_on_to_the_same_end(
     assert read_manifest(again.path).content_hash == read_manifest(whole.path).content_hash
 
 
+@pytest.mark.slow
 def test_workers_give_the_same_numbers_and_end(tmp_path: Path, memory: StudyConfig, whole: Study) -> None:
     workplace = Workplace(config=memory, sources=Sources(), folder=tmp_path)
     trials = [trial for member in memory.members for trial in next_trials(memory, "memory", member, {})]

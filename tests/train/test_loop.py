@@ -108,6 +108,7 @@ def reference(small, dataset_path, tmp_path_factory, hashes):
     return _REFERENCE[0]
 
 
+@pytest.mark.slow
 def test_killed_and_interrupted_in_other_processes_it_ends_with_the_same_bytes(
     reference, dataset_path, tmp_path, hashes, small
 ):

@@ -53,7 +53,8 @@ class PatternTables(QuantLayer):
 
     Examples
     --------
-    >>> PatternTables((3, 2, 2), 50, 2)(torch.zeros(4, 50, 7)).shape
+    >>> tables = PatternTables((3, 2, 2), 50, 2, entry=QuantizerConfig(f=3, i=2))
+    >>> tables(torch.zeros(4, 50, 7)).shape
     torch.Size([4, 50, 6])
     """
 
