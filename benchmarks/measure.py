@@ -288,7 +288,7 @@ def unbinned_rows(python: Path, zfit: Path | None) -> list[Row]:
 
 
 def import_row() -> Row:
-    command = [sys.executable, "-c", "from collidium.measure import *"]
+    command = [sys.executable, "-c", "import collidium.measure"]
     return Row(
         name="import",
         unit="s",
