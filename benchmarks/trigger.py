@@ -70,7 +70,7 @@ LIMITS: Mapping[Kind, float] = {"dense": 0.7, "lut": 0.5}
 BATCH_SIZE = 512
 SPEED_BATCHES: Mapping[Kind, tuple[int, ...]] = {"dense": (512, 8192), "lut": (512,)}
 ROUNDS = 5
-EPOCHS: Mapping[Kind, int] = {"dense": 24, "lut": 12}
+EPOCHS: Mapping[Kind, int] = {"dense": 60, "lut": 24}
 CYCLE = 4
 PRESSURE: Mapping[Kind, tuple[tuple[float, float], ...]] = {
     "dense": ((0.15, 1e-6), (1.0, 1e-4)),
@@ -80,8 +80,9 @@ COSTS: Mapping[Kind, tuple[float, ...]] = {
     "dense": (4_000.0, 6_000.0, 9_000.0, 14_000.0, 20_000.0),
     "lut": (500.0, 1_000.0, 2_000.0, 3_500.0),
 }
-RATES: Mapping[Kind, tuple[float, float]] = {"dense": (3e-3, 2e-2), "lut": (3e-3, 2e-2)}
-PEER_RATES: Mapping[Kind, float] = {"dense": 5e-3, "lut": 5e-3}
+RATES = ((2e-3, 1e-2), (5e-3, 2e-2), (1e-2, 2e-2))
+"""Ours, of weights and of widths; a front has the best of all."""
+PEER_RATES = (2e-3, 5e-3, 1e-2)
 STARTS: Mapping[Kind, dict[str, int]] = {"dense": {"b0": 4, "i0": 0, "f0": 4}, "lut": {"b0": 6, "i0": 2, "f0": 3}}
 STEPS_PER_EXECUTION = 16
 MAX_CPU_SECONDS = 90.0
@@ -93,8 +94,8 @@ def network_config(kind: Kind) -> MLPConfig:
     return MLPConfig(widths=WIDTHS[kind], kinds=(kind,), data=narrow, weight=narrow)
 
 
-def fit_config(kind: Kind, **changes: Any) -> FitConfig:
-    lr, width_lr = RATES[kind]
+def fit_config(kind: Kind, rates: tuple[float, float] = RATES[1], **changes: Any) -> FitConfig:
+    lr, width_lr = rates
     settings: dict[str, Any] = {
         "epochs": EPOCHS[kind],
         "batch_size": BATCH_SIZE,
@@ -130,7 +131,7 @@ def request(mode: str, kind: Kind, **items: Any) -> Path:
         "batch_size": BATCH_SIZE,
         "epochs": EPOCHS[kind],
         "cycle": CYCLE,
-        "lr": PEER_RATES[kind],
+        "lr": PEER_RATES[1],
         "beta": PRESSURE[kind],
         "seed": 0,
         "steps_per_execution": STEPS_PER_EXECUTION,
@@ -222,22 +223,32 @@ class Point:
     predicted: int
 
 
-def our_run(kind: Kind) -> TriggerRun:
-    """Our training, made at the first call."""
-    path = FOLDER / f"ours-{kind}"
-    if not path.exists():
-        epochs = Epochs()
-        fit(network_config(kind), samples(), fit_config(kind), path, progress=epochs)
-        (FOLDER / f"ours-{kind}-seconds.json").write_text(json.dumps(sum(s.cpu for s in epochs.found)))
-    return TriggerRun.open(path)
+def our_runs(kind: Kind) -> list[TriggerRun]:
+    """Our trainings, made at the first call."""
+    found = []
+    for rates in RATES:
+        path = FOLDER / f"ours-{kind}-{rates[0]:g}"
+        if not path.exists():
+            epochs = Epochs()
+            fit(network_config(kind), samples(), fit_config(kind, rates), path, progress=epochs)
+            seconds_path(path).write_text(json.dumps(sum(s.cpu for s in epochs.found)))
+        found.append(TriggerRun.open(path))
+    return found
 
 
-def peer_run(kind: Kind, python: Path) -> tuple[Path, dict[str, Any]]:
-    """The peer's training, made at the first call: its folder and what it says."""
-    path = FOLDER / f"peer-{kind}"
-    if not path.exists():
-        run_json(python, PEERS / "hgq2_training.py", request("train", kind, out=str(path)), threads=1)
-    return path, json.loads((path / "archive.json").read_text())
+def seconds_path(run: Path) -> Path:
+    return run.with_name(f"{run.name}-seconds.json")
+
+
+def peer_runs(kind: Kind, python: Path) -> list[tuple[Path, dict[str, Any]]]:
+    """The peer's trainings, made at the first call: folders and what they say."""
+    found = []
+    for lr in PEER_RATES:
+        path = FOLDER / f"peer-{kind}-{lr:g}"
+        if not path.exists():
+            run_json(python, PEERS / "hgq2_training.py", request("train", kind, out=str(path), lr=lr), threads=1)
+        found.append((path, json.loads((path / "archive.json").read_text())))
+    return found
 
 
 def exact(values: NDArray[np.floating[Any]]) -> tuple[Codes, Codes]:
@@ -342,33 +353,40 @@ def point(path: Path, model: IntegerModel, outputs: NDArray[np.float64], *, epoc
     return Point(**json.loads(path.read_text()))
 
 
-def near(costs: tuple[float, ...], ebops: list[float]) -> list[int]:
-    """Members nearest to the costs wanted, each once, ascending."""
-    distance = np.abs(np.log(np.array(costs)[:, None] / np.array(ebops)))
-    return sorted(set(distance.argmin(1).tolist()), key=lambda index: ebops[index])
+def chosen(kind: Kind, members: list[tuple[float, float]]) -> list[int]:
+    """Members (EBOPs, validation accuracy) of the front that are nearest to the costs wanted, each once, ascending."""
+    front = [
+        index
+        for index, (ebops, merit) in enumerate(members)
+        if not any(e <= ebops and m >= merit and (e, m) != (ebops, merit) for e, m in members)
+    ]
+    costs = np.array([members[index][0] for index in front])
+    distance = np.abs(np.log(np.array(COSTS[kind])[:, None] / costs))
+    return sorted({front[k] for k in distance.argmin(1)}, key=lambda index: members[index][0])
 
 
 def our_front(kind: Kind) -> list[Point]:
-    run, found = our_run(kind), []
-    for index in near(COSTS[kind], [member.ebops for member in run.members]):
-        member = run.members[index]
+    members = [(run, member) for run in our_runs(kind) for member in run.members]
+    found = []
+    for index in chosen(kind, [(member.ebops, member.merit) for _, member in members]):
+        run, member = members[index]
         model, codes = our_model(run, member)
-        path = FOLDER / "cells" / f"ours-{kind}-{member.epoch}.json"
+        path = FOLDER / "cells" / f"{run.path.name}-{member.epoch}.json"
         found.append(point(path, model, real_outputs(model, codes), epoch=member.epoch, ebops=member.ebops))
     return found
 
 
 def peer_front(kind: Kind, python: Path) -> tuple[list[Point], int]:
     """Its networks as firmware, and samples for which a model of integers and the peer differ."""
-    (folder, content), found, wrong = peer_run(kind, python), [], 0
-    members = content["members"]
-    for index in near(COSTS[kind], [member["ebops"] for member in members]):
-        epoch = members[index]["epoch"]
-        model, codes, expected = peer_model(kind, folder, epoch)
+    members = [(folder, member) for folder, content in peer_runs(kind, python) for member in content["members"]]
+    found, wrong = [], 0
+    for index in chosen(kind, [(member["ebops"], member["merit"]) for _, member in members]):
+        folder, member = members[index]
+        model, codes, expected = peer_model(kind, folder, member["epoch"])
         outputs = real_outputs(model, codes)
         wrong += int((outputs != expected).any(1).sum())
-        path = FOLDER / "cells" / f"peer-{kind}-{epoch}.json"
-        found.append(point(path, model, outputs, epoch=epoch, ebops=members[index]["ebops"]))
+        path = FOLDER / "cells" / f"{folder.name}-{member['epoch']}.json"
+        found.append(point(path, model, outputs, epoch=member["epoch"], ebops=member["ebops"]))
     return found, wrong
 
 
@@ -430,13 +448,13 @@ def front_rows(kind: Kind, python: Path) -> list[Row]:
             is_cost=True,
         )
     )
-    seconds = json.loads((FOLDER / f"ours-{kind}-seconds.json").read_text())
+    seconds = [json.loads(seconds_path(run.path).read_text()) for run in our_runs(kind)]
     rows.append(
         Row(
             name=f"training, {EPOCHS[kind]} epochs, {TITLES[kind]}, processor time without validation",
             unit="s",
-            ours=seconds,
-            peer=peer_run(kind, python)[1]["cpu_seconds"],
+            ours=statistics.median(seconds),
+            peer=statistics.median(content["cpu_seconds"] for _, content in peer_runs(kind, python)),
             peer_name="HGQ2, jax, compilation included",
             target=None,
             is_cost=True,
@@ -452,7 +470,7 @@ def cpu_seconds() -> float:
 
 def firmware_rows(kind: Kind) -> list[Row]:
     """From the trained network to Verilog that is proved on 100,000 samples."""
-    run = our_run(kind)
+    run = our_runs(kind)[1]
     began = cpu_seconds()
     model, codes = our_model(run, run.best)
     with tempfile.TemporaryDirectory() as folder:

@@ -61,13 +61,63 @@ def test_training_equals_that_of_layers() -> None:
     for network in (chained, layered):
         optimizers = FitConfig(lr=1e-2, width_lr=0.3).optimizers(network)
         for _ in range(5):
-            network.zero_grad()
+            for optimizer in optimizers.values():
+                optimizer.zero_grad()
             stepped(network, x)
             for optimizer in optimizers.values():
                 optimizer.step()
             network.clip_widths()
     torch.testing.assert_close(chained(x), layered(x), rtol=1e-3, atol=1e-4)
     torch.testing.assert_close(chained.ebops(), layered.ebops())
+
+
+def test_long_tensors_train_as_those_of_the_layers() -> None:
+    packed = moved()
+    apart = deepcopy(packed)
+    x = torch.randn(200, 5, generator=torch.Generator().manual_seed(11))
+    config = FitConfig(lr=1e-2, width_lr=0.3)
+    pairs = [(packed, config.optimizers(packed)), (apart, config._by_layer(apart))]
+    assert [p.numel() for p in pairs[0][1]["weights"].param_groups[0]["params"]] == [6 * 5 + 6 + 4 * 6 + 4 + 3 * 4 + 3]
+    for network, optimizers in pairs:
+        for _ in range(10):
+            for optimizer in optimizers.values():
+                optimizer.zero_grad()
+            out = network(x)
+            (out.square().mean() + 1e-3 * network.ebops()).backward()
+            for optimizer in optimizers.values():
+                optimizer.step()
+            network.clip_widths()
+    for name, value in packed.state_dict().items():
+        torch.testing.assert_close(value, apart.state_dict()[name], rtol=1e-5, atol=1e-6, msg=name)
+    copied = deepcopy(packed)
+    with torch.no_grad():
+        copied.body.layers[0].weight.zero_()
+    assert packed.body.layers[0].weight.abs().sum() > 0
+    assert not torch.equal(copied(x), packed(x))
+
+
+def test_copy_of_a_network_between_forward_and_backward() -> None:
+    network, x = moved(), torch.ones(3, 5)
+    out = network(x)
+    copied = deepcopy(network)
+    torch.testing.assert_close(copied(x), out, rtol=0, atol=0)
+    assert copied.ebops().item() == network.ebops().item()
+
+
+def test_cost_after_widths_moved_is_the_new_one() -> None:
+    network = moved()
+    network(torch.ones(3, 5))
+    before = network.ebops().item()
+    network(torch.ones(3, 5))
+    with torch.no_grad():
+        for quantizer in network.quantizers():
+            quantizer.f.add_(1.0)
+    assert network.ebops().item() > before
+
+
+def test_input_of_another_width_is_refused() -> None:
+    with pytest.raises(RuntimeError):
+        moved()(torch.ones(3, 4))
 
 
 def test_gradient_of_input() -> None:

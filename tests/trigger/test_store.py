@@ -31,14 +31,19 @@ def test_tensors_and_text_come_back(tmp_path: Path) -> None:
         read_tensors(tmp_path / "t")
 
 
-def test_optimizer_state_comes_back_by_name() -> None:
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [("muon", "widths/body.layers.1.data.quantizer.f/exp_avg"), ("adamw", "widths/widths/exp_avg")],
+)
+def test_optimizer_state_comes_back_by_name(name: str, expected: str) -> None:
     network, again = (MLPConfig(widths=(4,)).build(seed=0) for _ in range(2))
-    optimizers, others = FitConfig().optimizers(network), FitConfig().optimizers(again)
+    config = FitConfig(optimizer=name)
+    optimizers, others = config.optimizers(network), config.optimizers(again)
     (network(torch.randn(8, 16)).sum() + network.ebops()).backward()
     for optimizer in optimizers.values():
         optimizer.step()
     tensors = optimizer_tensors(optimizers)
-    assert "widths/body.layers.1.data.quantizer.f/exp_avg" in tensors
+    assert expected in tensors
     load_optimizers(others, tensors)
     for name, value in optimizer_tensors(others).items():
         assert torch.equal(value, tensors[name])

@@ -139,12 +139,13 @@ ADAMW_INFO = OptimizerInfo(
 
 def _is_fusible(step: ParameterStep) -> bool:
     """Whether weight, gradient and moments lie alike in memory; the fused kernels walk through them side by side."""
-    weight = step.weight
-    layouts = {tensor.stride() for tensor in (step.gradient, step.state["exp_avg"], step.state["exp_avg_sq"])}
+    weight, gradient = step.weight, step.gradient
     return (
         weight.is_contiguous()
-        and layouts == {weight.stride()}
-        and step.gradient.dtype == weight.dtype
+        and gradient.is_contiguous()
+        and step.state["exp_avg"].is_contiguous()
+        and step.state["exp_avg_sq"].is_contiguous()
+        and gradient.dtype == weight.dtype
         and weight.device.type in ("cpu", "cuda")
     )
 

@@ -59,4 +59,4 @@ def _by_device(tensors: Sequence[Tensor]) -> Iterable[list[int]]:
 
 
 def _all_finite(norms: list[Tensor]) -> bool:
-    return bool(torch.stack([norm.isfinite() for norm in norms]).all())
+    return bool(torch.stack(norms).isfinite().all())

@@ -136,7 +136,7 @@ class Samples:
         size = min(size, len(self))
         for start in range(0, len(self) - size + 1, size):
             rows = order[start : start + size]
-            yield tuple(x[rows] for x in self.x), self.y[rows]
+            yield tuple(x.index_select(0, rows) for x in self.x), self.y.index_select(0, rows)
 
     def first(self, count: int | None) -> Samples:
         """The first samples; None: all."""

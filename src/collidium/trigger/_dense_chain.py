@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from importlib.util import find_spec
+from types import ModuleType
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
+from torch._utils import _flatten_dense_tensors, _unflatten_dense_tensors
 
-from collidium.firmware import Overflow, Rounding
+from collidium.firmware import Rounding
 from collidium.trigger._dense import QuantDense
-from collidium.trigger._fixed_point import LN2, Powers
 from collidium.trigger._layer import QuantInput, QuantLayer
-from collidium.trigger._quantizer import Quantizer
-
-_SAMPLES_AT_ONCE = 2048
 
 
 class DenseChain:
-    """A quantized input and dense layers with a relu between them, in training.
+    """A quantized input and dense layers with a relu between them, in training on the processor.
 
-    The values and gradients are those of the layers one by one. Weights, biases and widths of all layers are treated in
-    one long tensor each, and activations with the samples along the last axis, so that a step takes few operations.
+    The values and gradients are those of the layers one by one. Machine code computes them tile by tile; weights,
+    biases and widths of all layers are treated in one long array each.
 
     Parameters
     ----------
@@ -34,24 +34,29 @@ class DenseChain:
     def __init__(self, entry: QuantInput, layers: Sequence[QuantDense]) -> None:
         self.layers = list(layers)
         self.data = [entry.quantizer, *(layer.data.quantizer for layer in layers[1:])]
-        self.constants = [layer.weight_quantizer for layer in layers] + [layer.bias_quantizer for layer in layers]
-        self.quantizers = [*self.constants, *self.data]
+        constants = [layer.weight_quantizer for layer in layers] + [layer.bias_quantizer for layer in layers]
+        self.quantizers = [*constants, *self.data]
         self.widths = [quantizer.f for quantizer in self.quantizers]
         self.weights = [layer.weight for layer in layers] + [layer.bias for layer in layers]
-        self.sizes = [width.numel() for width in self.widths]
-        self.shapes = [width.shape for width in self.widths]
-        self.num_constants = sum(self.sizes[: len(self.constants)])
+        self.sizes = np.array([layers[0].weight.shape[1], *(layer.weight.shape[0] for layer in layers)])
         self.f_min = max(quantizer.config.f_min for quantizer in self.quantizers)
         self.f_max = min(quantizer.config.f_max for quantizer in self.quantizers)
-        self.decay = self._flat([torch.full_like(quantizer.i, quantizer.config.decay) for quantizer in self.data])
-        self._powers: tuple[tuple[int, ...], Powers] | None = None
-        self._seen: Tensor | None = None
+        decay = [torch.full_like(quantizer.i, quantizer.config.decay) for quantizer in self.data]
+        signs = [torch.zeros_like(q.k) if q.counted_sign is None else q.counted_sign for q in self.quantizers]
+        self.decay, self.signs = (_flat(parts).numpy() for parts in (decay, signs))
+        self._packed: Packed | None = None
+        self._powers: tuple[tuple[int, ...], _Powers] | None = None
+        self._cost: tuple[tuple[int, ...], Tensor] | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """All but what belongs to the tensors and the graph of the original."""
+        return {**vars(self), "_packed": None, "_cost": None}
 
     @classmethod
     def of(cls, entry: QuantInput, layers: Sequence[QuantLayer]) -> DenseChain | None:
         """The chain of these layers; None where one of them is of another kind or has other modes."""
         dense = [layer for layer in layers if isinstance(layer, QuantDense)]
-        if not dense or len(dense) < len(layers):
+        if not dense or len(dense) < len(layers) or find_spec("numba") is None:
             return None
         if not all(layer.has_bias and layer.is_fused and layer.weight_mask is None for layer in dense):
             return None
@@ -62,176 +67,175 @@ class DenseChain:
         shapes = [layer.weight.shape for layer in dense]
         wanted = [*shapes, *(shape[:1] for shape in shapes), *(shape[1:] for shape in shapes)]
         are_possible = all(
-            quantizer.config.rounding is Rounding.RND and quantizer.is_tracked and quantizer.f.shape == shape
+            quantizer.config.rounding is Rounding.RND
+            and quantizer.config.is_trained
+            and quantizer.is_tracked
+            and quantizer.f.shape == shape
             for quantizer, shape in zip(chain.quantizers, wanted, strict=True)
         )
-        are_wrapped = all(quantizer.config.overflow is Overflow.WRAP for quantizer in chain.quantizers[: -len(dense)])
-        return chain if are_possible and are_wrapped else None
+        return chain if are_possible else None
 
     @property
     def is_possible(self) -> bool:
         """Whether the layers are where the chain computes: in float32, on the processor."""
-        weight = self.layers[0].weight
-        return weight.dtype == torch.float32 and weight.device.type == "cpu"
+        return _is_plain(self.layers[0].weight)
 
     def takes(self, x: Tensor) -> bool:
-        """Whether a batch can be computed here."""
-        return self.is_possible and x.dtype == torch.float32 and x.device.type == "cpu" and x.dim() == 2
+        """Whether a batch can be computed here; the gradient of the input cannot."""
+        return self.is_possible and _is_plain(x) and x.shape[1:] == (self.sizes[0],) and not x.requires_grad
 
     def __call__(self, x: Tensor) -> Tensor:
         """Map (N, F) to (N, K)."""
-        out, seen = _Chain.apply(self, x, *self.weights, *self.widths)  # type: ignore[no-untyped-call]  # torch leaves apply untyped
-        self._seen = seen
-        result: Tensor = out
-        return result
-
-    def cost(self) -> Tensor:
-        """Effective bit operations, as the layers count them."""
-        self.follow()
-        out: Tensor = _Cost.apply(self, *self.widths)  # type: ignore[no-untyped-call]  # as above
+        packed = self.packed
+        tensors = (*self.weights, *self.widths) if packed is None else (packed.values, packed.widths)
+        out: Tensor
+        out, cost = _Chain.apply(self, x, *tensors)  # type: ignore[no-untyped-call]  # torch leaves apply untyped
+        self._cost = self._versions, cost
         return out
+
+    def cost(self) -> Tensor | None:
+        """Effective bit operations of the last batch's network, as the layers count them, once; None: not known."""
+        found, self._cost = self._cost, None
+        return found[1] if found is not None and found[0] == self._versions else None
+
+    def pack(self) -> Packed:
+        """Lay weights and biases, widths and integer bits side by side in memory, to be trained as long tensors.
+
+        Returns
+        -------
+        Packed
+            From now on the gradients are those of its tensors, of which the layers' are parts.
+        """
+        integers = [quantizer.get_buffer("i") for quantizer in self.quantizers]
+        values, widths, whole = (
+            _flat([tensor.detach() for tensor in tensors]) for tensors in (self.weights, self.widths, integers)
+        )
+        for flat, tensors in ((values, self.weights), (widths, self.widths), (whole, integers)):
+            for tensor, part in zip(tensors, _parts(flat, tensors), strict=True):
+                tensor.data = part
+        self._packed = Packed(values.requires_grad_(), widths.requires_grad_(), whole)
+        return self._packed
+
+    @property
+    def packed(self) -> Packed | None:
+        """What :meth:`pack` made, as long as the layers' tensors are parts of it; those of a copy are not."""
+        if self._packed is not None and self.weights[0].data_ptr() != self._packed.values.data_ptr():
+            self._packed = None
+        return self._packed
 
     @torch.no_grad()
     def clip(self) -> None:
         """Bring trained widths back into their limits; then their powers, as optimizers may count no versions."""
-        widths = self._flat(self.widths)
-        low, high = torch.aminmax(widths)
-        if low < self.f_min or high > self.f_max:
+        self._cost = None
+        self._powers, are_within = self._new_powers()
+        if not are_within:
             for quantizer in self.quantizers:
                 quantizer.clip_widths()
-            widths = self._flat(self.widths)
-        self._powers = self._versions, Powers.of(widths, torch.float32)
+            self._powers, _ = self._new_powers()
 
     @property
-    def powers(self) -> Powers:
-        """Powers of two of all widths, in one tensor; computed once for each value of them."""
+    def powers(self) -> _Powers:
+        """Powers of two of all widths; computed once for each value of them."""
         if self._powers is None or self._powers[0] != self._versions:
-            self._powers = self._versions, Powers.of(self._flat(self.widths), torch.float32)
+            self._powers, _ = self._new_powers()
         return self._powers[1]
+
+    @torch.no_grad()
+    def _new_powers(self) -> tuple[tuple[tuple[int, ...], _Powers], bool]:
+        """Powers, the versions of the widths they belong to, and whether the widths are within all limits."""
+        packed = self.packed
+        widths = _flat(self.widths) if packed is None else packed.widths.detach()
+        found = torch.empty(3, len(widths))
+        whole, scale, step = found.numpy()
+        are_within: bool = _kernel().widths_to_powers(
+            widths.numpy(), self.f_min, self.f_max, whole, scale.view(np.int32), step.view(np.int32)
+        )
+        return (self._versions, _Powers(*found)), are_within
 
     @property
     def _versions(self) -> tuple[int, ...]:
-        return tuple(width._version for width in self.widths)
+        return tuple([width._version for width in self.widths])
 
-    def split(self, flat: Tensor) -> list[Tensor]:
-        """Parts of a long tensor in the shapes of the quantizers' widths."""
-        return [part.view(shape) for part, shape in zip(torch.split(flat, self.sizes), self.shapes, strict=True)]
-
-    def bits(self) -> Tensor:
-        """Bits that count in products, of all quantizers in one tensor."""
-        integer = self._flat(self._integer_bits(self.quantizers)).round_()
-        bits = integer.add_(self.powers.whole).clamp_min_(0)
-        for quantizer, part in zip(self.data, self.split(bits)[-len(self.data) :], strict=True):
-            if quantizer.counted_sign is not None:
-                part.add_(quantizer.counted_sign * (part > 0))
-        return bits
-
-    @torch.no_grad()
-    def follow(self) -> None:
-        """Set the integer bits from what the last batch showed, unless it was done."""
-        seen, self._seen = self._seen, None
-        if seen is None:
-            return
-        needed = torch.frexp(seen * self.powers.scale).exponent - self.powers.whole
-        data = needed[self.num_constants :]
-        torch.maximum(data, self._flat(self._integer_bits(self.data)).sub_(self.decay), out=data)
-        torch._foreach_copy_(self._integer_bits(self.quantizers), self.split(needed))
-
-    @staticmethod
-    def _integer_bits(quantizers: Sequence[Quantizer]) -> list[Tensor]:
-        return [quantizer.get_buffer("i") for quantizer in quantizers]
-
-    @staticmethod
-    def _flat(parts: Sequence[Tensor]) -> Tensor:
-        return torch.cat([part.flatten() for part in parts])
+    def follow(self, rounded: Tensor, seen: Tensor) -> Tensor:
+        """Set the integer bits from the constants (rounded) and the largest data of a batch, and return them."""
+        packed, powers = self.packed, self.powers
+        kept = [] if packed else [quantizer.get_buffer("i") for quantizer in self.quantizers]
+        integers = packed.integers if packed else _flat(kept)
+        _kernel().follow(
+            rounded.numpy(), seen.numpy(), powers.scale.numpy(), powers.whole.numpy(), self.decay, integers.numpy()
+        )
+        if not packed:
+            torch._foreach_copy_(kept, _parts(integers, kept))
+        return integers
 
 
-class _Part(NamedTuple):
-    """Some samples on their way: what each layer was given, before and after it was rounded, (size, N)."""
+class Packed(NamedTuple):
+    """Weights and biases, widths, and integer bits of all layers, one after the other."""
 
-    inputs: list[Tensor]
-    near: list[Tensor]
+    values: Tensor
+    widths: Tensor
+    integers: Tensor
+
+
+class _Powers(NamedTuple):
+    """Rounded widths of all quantizers, and their powers of two."""
+
+    whole: Tensor
+    scale: Tensor
+    step: Tensor
 
 
 class _Chain(torch.autograd.Function):
-    """Forward and backward through all layers, in parts that stay in the cache, samples along the last axis."""
+    """Forward and backward through all layers, and the cost of the layers."""
 
     @staticmethod
     def forward(ctx: Any, chain: DenseChain, x: Tensor, *tensors: Tensor) -> tuple[Tensor, Tensor]:
-        powers, num_layers, count = chain.powers, len(chain.layers), chain.num_constants
-        half = torch.full((), 0.5, dtype=x.dtype)
-        values = chain._flat(tensors[: 2 * num_layers])
-        rounded = torch.addcmul(half, values, powers.scale[:count]).floor_().mul_(powers.step[:count])
-        ctx.chain, ctx.weights = chain, _views(rounded, chain)
-        biases = [bias[:, None] for bias in ctx.weights[num_layers:]]
-        sizes = chain.sizes[2 * num_layers :]
-        scales, steps = (torch.split(p[count:, None], sizes) for p in (powers.scale, powers.step))
-        ctx.parts, outputs, highest = [], [], []
-        for rows in torch.split(x, _SAMPLES_AT_ONCE):
-            part, signal = _Part([], []), rows.t().contiguous()
-            for index, (scale, step) in enumerate(zip(scales, steps, strict=True)):
-                signal = signal.relu_() if index else signal
-                near = torch.addcmul(half, signal, scale).floor_().mul_(step)
-                part.inputs.append(signal)
-                part.near.append(near)
-                highest.append(near.amax(1) if index else torch.maximum(near.amax(1), -near.amin(1)))
-                signal = torch.addmm(biases[index], ctx.weights[index], near)
-            ctx.parts.append(part)
-            outputs.append(signal)
-        seen = torch.cat(highest).view(len(ctx.parts), -1).amax(0)
-        ctx.error = values.sub_(rounded)
-        noted = torch.cat([rounded.abs(), seen])
-        ctx.mark_non_differentiable(noted)
-        return torch.cat(outputs, dim=1).t(), noted
+        kernel, powers = _kernel(), chain.powers
+        whole, scale, step = (part.numpy() for part in powers)
+        ctx.is_packed = len(tensors) < len(chain.widths)
+        values = tensors[0].detach() if ctx.is_packed else _flat(tensors[: len(chain.weights)])
+        rounded, seen = torch.empty_like(values), torch.zeros(len(chain.decay))
+        kernel.quantize(values.numpy(), scale, step, rounded.numpy())
+        kept = torch.empty(-(-len(x) // kernel.TILE), kernel.num_rows(chain.sizes) * kernel.TILE)
+        out, x = torch.empty(len(x), int(chain.sizes[-1])), x.contiguous()
+        arrays = x.numpy(), rounded.numpy(), chain.sizes, scale, step, kept.numpy(), out.numpy(), seen.numpy()
+        kernel.forward(*arrays)
+        slopes, integers = torch.empty_like(powers.whole), chain.follow(rounded, seen)
+        cost = torch.empty(())
+        kernel.cost(chain.sizes, whole, integers.numpy(), chain.signs, slopes.numpy(), cost.numpy())
+        ctx.chain, ctx.powers, ctx.slopes = chain, powers, slopes
+        ctx.values, ctx.rounded, ctx.kept = values, rounded, kept
+        return out, cost
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
-        chain, count = ctx.chain, ctx.chain.num_constants
-        num_layers = len(chain.layers)
-        values, widths = grads[0].new_zeros(count), grads[0].new_zeros(sum(chain.sizes))
-        views, width_views = _views(values, chain), torch.split(widths, chain.sizes)[2 * num_layers :]
-        inputs = []
-        for part, rows in zip(ctx.parts, torch.split(grads[0], _SAMPLES_AT_ONCE), strict=True):
-            grad = rows.t().contiguous()
-            for index in reversed(range(num_layers)):
-                x, near = part.inputs[index], part.near[index]
-                views[index].addmm_(grad, near.t())
-                views[num_layers + index].add_(grad.sum(1))
-                grad = ctx.weights[index].t() @ grad
-                width_views[index].add_(torch.sub(x, near).mul_(grad).sum(1))
-                if index:
-                    grad = torch.ops.aten.threshold_backward.grad_input(grad, x, 0, grad_input=grad)
-            inputs.append(grad)
-        torch.mul(values, ctx.error, out=widths[:count])
-        grad_x = torch.cat(inputs, dim=1).t() if ctx.needs_input_grad[1] else None
-        return None, grad_x, *views, *chain.split(widths.mul_(LN2))
+        chain: DenseChain = ctx.chain
+        values, widths = torch.empty_like(ctx.values), torch.empty_like(ctx.slopes)
+        grad, _, scale, step = grads[0].contiguous().numpy(), *(part.numpy() for part in ctx.powers)
+        arrays = ctx.kept.numpy(), ctx.values.numpy(), ctx.rounded.numpy(), chain.sizes, scale, step
+        _kernel().backward(grad, *arrays, values.numpy(), widths.numpy())
+        widths.addcmul_(ctx.slopes, grads[1])
+        if ctx.is_packed:
+            return None, None, values, widths
+        return None, None, *_parts(values, chain.weights), *_parts(widths, chain.widths)
 
 
-def _views(flat: Tensor, chain: DenseChain) -> list[Tensor]:
-    """Weights and biases, one after the other in a long tensor."""
-    count = 2 * len(chain.layers)
-    parts = torch.split(flat, chain.sizes[:count])
-    return [part.view(shape) for part, shape in zip(parts, chain.shapes, strict=False)]
+def _is_plain(tensor: Tensor) -> bool:
+    return tensor.dtype == torch.float32 and tensor.device.type == "cpu"
 
 
-class _Cost(torch.autograd.Function):
-    """Sum over layers of the bits of all products and of the biases, with the gradient of the real-valued widths."""
+def _flat(tensors: Sequence[Tensor]) -> Tensor:
+    out: Tensor = _flatten_dense_tensors(tensors)  # type: ignore[no-untyped-call]  # torch leaves it untyped
+    return out
 
-    @staticmethod
-    def forward(ctx: Any, chain: DenseChain, *widths: Tensor) -> Tensor:
-        num_layers, count = len(chain.layers), chain.num_constants
-        bits = chain.bits()
-        slopes = torch.ones_like(bits)
-        parts, slope_parts = chain.split(bits), chain.split(slopes)
-        data = parts[2 * num_layers :]
-        for index, own in enumerate(data):
-            slope_parts[index].copy_(own.expand_as(parts[index]))
-            torch.sum(parts[index], 0, out=slope_parts[2 * num_layers + index])
-        num_weights = sum(chain.sizes[:num_layers])
-        cost = torch.dot(bits[count:], slopes[count:]).add_(bits[num_weights:count].sum())
-        ctx.chain, ctx.slopes = chain, slopes.mul_(bits > 0)
-        return cost
 
-    @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
-        return None, *ctx.chain.split(ctx.slopes * grads[0])
+def _parts(flat: Tensor, like: Sequence[Tensor]) -> list[Tensor]:
+    """A long tensor in the shapes of these."""
+    return list(_unflatten_dense_tensors(flat, like))  # type: ignore[no-untyped-call]  # as above
+
+
+def _kernel() -> ModuleType:
+    """The machine code, whose compiler takes a while to load."""
+    from collidium.trigger import _dense_kernel
+
+    return _dense_kernel

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import nn
@@ -14,6 +15,8 @@ from collidium.train import SCHEDULES
 from collidium.trigger._beta import RAMP, BetaSchedule, CostTarget
 from collidium.trigger._losses import OBJECTIVES
 from collidium.trigger._network import QuantNetwork
+
+_WIDTH_BETAS = (0.9, 0.99)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,6 +119,24 @@ class FitConfig:
         dict of str to Optimizer
             ``weights``, ``widths`` where any is trained, and ``decoder`` where there is one.
         """
+        found = self._packed(network) or self._by_layer(network)
+        if decoder is not None:
+            found["decoder"] = AdamW(list(decoder.named_parameters()), lr=self.lr, weight_decay=self.weight_decay)
+        return found
+
+    def _packed(self, network: QuantNetwork) -> dict[str, Optimizer]:
+        """Optimizers of long tensors; none where the network or the rule knows matrices only one by one."""
+        packed = network.pack() if self.optimizer == "adamw" and self.weight_decay == 0 else None
+        if packed is None:
+            return {}
+        betas: Any = OPTIMIZERS["adamw"].recipe["betas"]
+        return {
+            "weights": AdamW([("weights", packed.values)], lr=self.lr, weight_decay=0.0, betas=betas),
+            "widths": AdamW([("widths", packed.widths)], lr=self.width_lr, weight_decay=0.0, betas=_WIDTH_BETAS),
+        }
+
+    def _by_layer(self, network: QuantNetwork) -> dict[str, Optimizer]:
+        """Optimizers of all parameters as the layers have them."""
         widths = {id(parameter) for parameter in network.width_parameters()}
         named = [(name, parameter) for name, parameter in network.named_parameters() if id(parameter) in widths]
         for _, parameter in named:
@@ -127,9 +148,7 @@ class FitConfig:
                 parameter.requires_grad_(True)
         found: dict[str, Optimizer] = {"weights": weights}
         if named:
-            found["widths"] = AdamW(named, lr=self.width_lr, weight_decay=0.0, betas=(0.9, 0.99))
-        if decoder is not None:
-            found["decoder"] = AdamW(list(decoder.named_parameters()), lr=self.lr, weight_decay=self.weight_decay)
+            found["widths"] = AdamW(named, lr=self.width_lr, weight_decay=0.0, betas=_WIDTH_BETAS)
         return found
 
 

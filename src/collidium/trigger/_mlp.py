@@ -8,7 +8,7 @@ from itertools import pairwise
 from torch import Tensor
 
 from collidium.artifact import InputError
-from collidium.trigger._dense_chain import DenseChain
+from collidium.trigger._dense_chain import DenseChain, Packed
 from collidium.trigger._layer import QuantInput, QuantLayer
 from collidium.trigger._network import QuantNetwork
 from collidium.trigger._network_config import LayerKind, NetworkConfig, Stack
@@ -71,13 +71,6 @@ class MLP(QuantNetwork):
         self.body = Stack(layers, has_last_relu=False)
         self.chain = DenseChain.of(self.entry, layers)
 
-    def train(self, mode: bool = True) -> MLP:
-        """Change the state; what was seen in training is taken note of first."""
-        if self.chain is not None:
-            self.chain.follow()
-        super().train(mode)
-        return self
-
     def forward(self, x: Signal) -> Signal:
         """Map features (N, F) to logits (N, K)."""
         if isinstance(x, Tensor) and self.training and self.chain is not None and self.chain.takes(x):
@@ -87,9 +80,12 @@ class MLP(QuantNetwork):
 
     def ebops(self) -> Tensor:
         """Effective bit operations of the whole network, with gradients for the widths."""
-        if self.training and self.chain is not None and self.chain.is_possible:
-            return self.chain.cost()
-        return super().ebops()
+        cost = self.chain.cost() if self.training and self.chain is not None else None
+        return super().ebops() if cost is None else cost
+
+    def pack(self) -> Packed | None:
+        """Lay all that is trained side by side in memory, where all layers are dense and trained on the processor."""
+        return self.chain.pack() if self.chain is not None and self.chain.is_possible else None
 
     def clip_widths(self) -> None:
         """Bring trained widths back into their limits; to be called after a step."""

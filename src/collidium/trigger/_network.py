@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from collidium.artifact import InputError
 from collidium.firmware import IntegerModel
 from collidium.trigger._dense import WeightedLayer
+from collidium.trigger._dense_chain import Packed
 from collidium.trigger._layer import QuantLayer
 from collidium.trigger._quantizer import Quantizer
 from collidium.trigger._quantizer_sets import clip_all, shared_bits
@@ -137,6 +138,16 @@ class QuantNetwork(nn.Module):
             if last == "weight" and owner in weights:
                 roles[name] = {0: "embedding", len(weights) - 1: "head"}.get(weights.index(owner), "matrix")
         return roles
+
+    def pack(self) -> Packed | None:
+        """Lay all that is trained side by side in memory, to be trained as long tensors.
+
+        Returns
+        -------
+        Packed or None
+            Long tensors, which have the gradients from now on; None where layers are treated one by one.
+        """
+        return None
 
     def clip_widths(self) -> None:
         """Bring trained widths back into their limits; to be called after a step."""

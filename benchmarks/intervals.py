@@ -254,7 +254,7 @@ def page(rows: list[str], strength: list[str], num_toys: int) -> str:
     text = f"""# Coverage
 
 ```console
-python benchmarks/coverage.py --toys {num_toys}
+python benchmarks/intervals.py --toys {num_toys}
 ```
 
 draws {num_toys:,} toys of each of four models at a known signal strength, fits them, and writes this page; shares
