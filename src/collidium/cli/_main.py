@@ -103,7 +103,11 @@ def _run(arguments: list[str]) -> int:
     if verb not in VERBS:
         raise unknown("verb", verb, VERBS)
     run: Callable[[list[str]], int] = importlib.import_module(f"collidium.cli._{verb}").run
-    return run(rest)
+    try:
+        return run(rest)
+    finally:
+        if (progress := sys.modules.get("collidium.cli._progress")) is not None:
+            progress.TerminalProgress.clear()
 
 
 def _is_reader_gone() -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import ClassVar
 
 from rich.console import Console
 from rich.progress import (
@@ -45,6 +46,9 @@ class TerminalProgress:
     >>> progress.finish()
     """
 
+    shown: ClassVar[Progress | None] = None
+    """The bar on the terminal; it hides the cursor until it is stopped."""
+
     def __init__(self, console: Console | None = None) -> None:
         self._console = console or Console(stderr=True)
         self._bar: Progress | None = None
@@ -73,6 +77,7 @@ class TerminalProgress:
             )
             self._task = self._bar.add_task(label, total=total, unit=unit, figures="")
             self._bar.start()
+            TerminalProgress.shown = self._bar
 
     def advance(self, n: int = 1, **figures: float) -> None:
         """Count ``n`` units and show the figures."""
@@ -90,7 +95,14 @@ class TerminalProgress:
         """End the task."""
         if self._bar is not None:
             self._bar.stop()
-            self._bar = None
+            self._bar = TerminalProgress.shown = None
+
+    @classmethod
+    def clear(cls) -> None:
+        """Stop the bar that an error has left on the terminal."""
+        if cls.shown is not None:
+            cls.shown.stop()
+            cls.shown = None
 
     def _line(self, figures: str) -> str:
         """Plain line for a log file."""

@@ -101,19 +101,21 @@ def verify_reload(
     part = {name: codes[: max(num_samples // 10, 1000)] for name, codes in samples.items()}
     last = [firmware.model, *others.values()][-1]
     report.start("reload", 3 + len(phases), "step")
-    with tempfile.TemporaryDirectory(prefix="collidium-") as workspace:
-        simulation = Simulation(firmware, folder / "rtl", Path(workspace))
-        simulation.build()
-        report.advance()
-        for number, (name, model) in enumerate(phases.items()):
-            simulation.write_vectors(f"{number}_", samples, model, is_loaded=name != POWER_UP)
+    try:
+        with tempfile.TemporaryDirectory(prefix="collidium-") as workspace:
+            simulation = Simulation(firmware, folder / "rtl", Path(workspace))
+            simulation.build()
             report.advance()
-        wrong, fault = faulty_model(last, part, seed=seed)
-        simulation.write_vectors("fault_", part, wrong, weights=last)
-        report.advance()
-        *counts, caught = simulation.run(*(f"{number}_" for number in range(len(phases))), "fault_")
-        report.advance()
-    report.finish()
+            for number, (name, model) in enumerate(phases.items()):
+                simulation.write_vectors(f"{number}_", samples, model, is_loaded=name != POWER_UP)
+                report.advance()
+            wrong, fault = faulty_model(last, part, seed=seed)
+            simulation.write_vectors("fault_", part, wrong, weights=last)
+            report.advance()
+            *counts, caught = simulation.run(*(f"{number}_" for number in range(len(phases))), "fault_")
+            report.advance()
+    finally:
+        report.finish()
     found = dict(zip(phases, counts, strict=True))
     return ReloadProof(phases=found, fault=fault, fault_mismatches=caught.outputs + caught.wires)
 

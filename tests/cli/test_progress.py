@@ -1,0 +1,44 @@
+"""The bar leaves the terminal as it was, whatever happens."""
+
+from __future__ import annotations
+
+import io
+import sys
+from types import ModuleType
+
+import pytest
+from rich.console import Console
+
+from collidium.artifact import InputError
+from collidium.cli import main
+from collidium.cli._progress import TerminalProgress
+
+SHOW_CURSOR, HIDE_CURSOR = "\x1b[?25h", "\x1b[?25l"
+
+
+@pytest.mark.parametrize(("error", "code"), [(InputError("no such column"), 2), (KeyboardInterrupt(), 130)])
+def test_the_cursor_comes_back_after_an_error_in_the_middle(
+    error: BaseException, code: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    terminal = io.StringIO()
+
+    def run(_: list[str]) -> int:
+        progress = TerminalProgress(Console(file=terminal, force_terminal=True))
+        progress.start("fit", 10, "toys")
+        progress.advance(3)
+        raise error
+
+    verb = ModuleType("collidium.cli._fit")
+    verb.run = run  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "collidium.cli._fit", verb)
+    assert main(["fit"]) == code
+    assert HIDE_CURSOR in terminal.getvalue()
+    assert terminal.getvalue().rindex(SHOW_CURSOR) > terminal.getvalue().rindex(HIDE_CURSOR)
+    assert TerminalProgress.shown is None
+
+
+def test_a_finished_bar_is_not_stopped_again() -> None:
+    progress = TerminalProgress(Console(file=io.StringIO(), force_terminal=True))
+    progress.start("fit", 1, "toys")
+    progress.finish()
+    assert TerminalProgress.shown is None
