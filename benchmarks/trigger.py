@@ -468,9 +468,23 @@ def cpu_seconds() -> float:
     return sum(os.times()[:4])
 
 
-def firmware_rows(kind: Kind) -> list[Row]:
+def peer_firmware(kind: Kind, python: Path, ebops: float) -> tuple[float | None, str]:
+    """Processor time of the peer's own way to Verilog for its network of the nearest cost, and what came of it."""
+    members = [(folder, member) for folder, content in peer_runs(kind, python) for member in content["members"]]
+    folder, member = min(members, key=lambda pair: abs(np.log(pair[1]["ebops"] / ebops)))
+    weights = folder / f"weights_{member['epoch']:06d}.npz"
+    with tempfile.TemporaryDirectory() as out:
+        found = run_json(python, PEERS / "hgq2_training.py", request("emit", kind, weights=str(weights), out=out))
+    if "failed" in found:
+        return None, f"HGQ2 and da4ml: its Verilog of {member['ebops']:,.0f} EBOPs was not accepted by Verilator"
+    samples = f"{found['mismatches']:,.0f} mismatches on {found['samples']:,.0f} samples"
+    return found["cpu_seconds"], f"HGQ2, da4ml, Verilator; {member['ebops']:,.0f} EBOPs, outputs only: {samples}"
+
+
+def firmware_rows(kind: Kind, python: Path) -> list[Row]:
     """From the trained network to Verilog that is proved on 100,000 samples."""
     run = our_runs(kind)[1]
+    peer, peer_name = peer_firmware(kind, python, run.best.ebops)
     began = cpu_seconds()
     model, codes = our_model(run, run.best)
     with tempfile.TemporaryDirectory() as folder:
@@ -486,6 +500,15 @@ def firmware_rows(kind: Kind) -> list[Row]:
             peer=None,
             peer_name=None,
             target=MAX_CPU_SECONDS if kind == "dense" else None,
+            is_cost=True,
+        ),
+        Row(
+            name=f"the same beside the peer's own way, {TITLES[kind]}, processor time",
+            unit="s",
+            ours=took,
+            peer=peer,
+            peer_name=peer_name,
+            target=None,
             is_cost=True,
         ),
         Row(
@@ -509,7 +532,7 @@ def fronts(python: Path) -> list[Row]:
 
 
 def firmware(python: Path) -> list[Row]:
-    return [row for kind in WIDTHS for row in firmware_rows(kind)]
+    return [row for kind in WIDTHS for row in firmware_rows(kind, python)]
 
 
 PARTS: Mapping[str, Callable[[Path], list[Row]]] = {"speed": speed, "fronts": fronts, "firmware": firmware}
