@@ -6,10 +6,10 @@ layer. ``sizes`` has the number of inputs and the widths of the layers.
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from collections.abc import Callable
+from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 TILE = 128
@@ -20,11 +20,27 @@ _HALF = np.float32(0.5)
 _ZERO = np.float32(0.0)
 _ONE = np.float32(1.0)
 
+Function = TypeVar("Function", bound=Callable[..., object])
 Reals: TypeAlias = NDArray[np.float32]
 Sizes: TypeAlias = NDArray[np.int64]
 
 
-@njit(cache=True)
+def _machine_code(fastmath: bool | set[str] = False) -> Callable[[Function], Function]:
+    """Compile at the first call, and keep the result for other processes where there is a place to write to."""
+    from numba import njit
+
+    def decorate(function: Function) -> Function:
+        try:
+            compiled: Any = njit(cache=True, fastmath=fastmath)(function)
+        except RuntimeError:
+            compiled = njit(fastmath=fastmath)(function)
+        found: Function = compiled
+        return found
+
+    return decorate
+
+
+@_machine_code()
 def widths_to_powers(
     widths: Reals, low: float, high: float, whole: Reals, scale: NDArray[np.int32], step: NDArray[np.int32]
 ) -> bool:
@@ -45,20 +61,20 @@ def widths_to_powers(
     return are_within
 
 
-@njit(cache=True)
+@_machine_code()
 def quantize(values: Reals, scale: Reals, step: Reals, rounded: Reals) -> None:
     """Round weights and biases half up."""
     for j in range(len(values)):
         rounded[j] = np.floor(values[j] * scale[j] + _HALF) * step[j]
 
 
-@njit(cache=True)
+@_machine_code()
 def _padded(size: int) -> int:
     """The next multiple of the block, in which rows of matrices are taken."""
     return (size + BLOCK - 1) // BLOCK * BLOCK
 
 
-@njit(cache=True)
+@_machine_code()
 def num_rows(sizes: Sizes) -> int:
     """Rows that the inputs of all layers take."""
     total = 0
@@ -67,7 +83,7 @@ def num_rows(sizes: Sizes) -> int:
     return total
 
 
-@njit(cache=True)
+@_machine_code()
 def _matrices(rounded: Reals, sizes: Sizes, is_turned: bool) -> Reals:
     """Matrices of all layers, each filled up with zeros to whole blocks; outputs by inputs, or turned."""
     total = 0
@@ -86,7 +102,7 @@ def _matrices(rounded: Reals, sizes: Sizes, is_turned: bool) -> Reals:
     return filled
 
 
-@njit(cache=True, fastmath=_SUMS)
+@_machine_code(_SUMS)
 def add_products(out: Reals, matrix: Reals, rows: Reals, num_out: int, num_in: int) -> None:
     """Add ``matrix @ rows`` to ``out``: (num_out, num_in), (num_in, TILE) and (num_out, TILE), all flat."""
     for u in range(0, num_out, BLOCK):
@@ -106,7 +122,7 @@ def add_products(out: Reals, matrix: Reals, rows: Reals, num_out: int, num_in: i
                 target[n + 3 * TILE] += z0 * a + z1 * b + z2 * c + z3 * d
 
 
-@njit(cache=True, fastmath=_SUMS)
+@_machine_code(_SUMS)
 def add_inner_products(out: Reals, left: Reals, right: Reals, num_left: int, num_right: int) -> None:
     """Add ``left @ right.T`` to ``out``: (num_left, TILE), (num_right, TILE) and (num_left, num_right), all flat."""
     for u in range(0, num_left, 2):
@@ -137,14 +153,14 @@ def add_inner_products(out: Reals, left: Reals, right: Reals, num_left: int, num
             out[place + 3] += b3
 
 
-@njit(cache=True)
+@_machine_code()
 def round_row(x: Reals, scale: np.float32, step: np.float32, out: Reals) -> None:
     """Round the values of a tile half up."""
     for n in range(TILE):
         out[n] = np.floor(x[n] * scale + _HALF) * step
 
 
-@njit(cache=True)
+@_machine_code()
 def largest(row: Reals, found: np.int32) -> np.int32:
     """Bits, without the sign, of the largest absolute value of a tile, if they are more than those found so far."""
     bits = row.view(np.int32)
@@ -154,7 +170,7 @@ def largest(row: Reals, found: np.int32) -> np.int32:
     return found
 
 
-@njit(cache=True, fastmath=_SUMS)
+@_machine_code(_SUMS)
 def error_sum(grad: Reals, x: Reals, near: Reals) -> np.float32:
     """Sum of gradients times rounding errors of a tile."""
     total = _ZERO
@@ -163,7 +179,7 @@ def error_sum(grad: Reals, x: Reals, near: Reals) -> np.float32:
     return total
 
 
-@njit(cache=True, fastmath=_SUMS)
+@_machine_code(_SUMS)
 def _total(row: Reals) -> np.float32:
     total = _ZERO
     for n in range(TILE):
@@ -171,7 +187,7 @@ def _total(row: Reals) -> np.float32:
     return total
 
 
-@njit(cache=True)
+@_machine_code()
 def forward(
     x: Reals, rounded: Reals, sizes: Sizes, scale: Reals, step: Reals, kept: Reals, out: Reals, seen: Reals
 ) -> None:
@@ -237,7 +253,7 @@ def forward(
                 out[first + n, u] = result[u * TILE + n]
 
 
-@njit(cache=True)
+@_machine_code()
 def backward(
     grad: Reals,
     kept: Reals,
@@ -319,7 +335,7 @@ def backward(
         widths[j] *= _LN2
 
 
-@njit(cache=True)
+@_machine_code()
 def follow(rounded: Reals, seen: Reals, scale: Reals, whole: Reals, decay: Reals, integers: Reals) -> None:
     """Set integer bits to what values need; those of data shrink by ``decay`` at most.
 
@@ -340,7 +356,7 @@ def follow(rounded: Reals, seen: Reals, scale: Reals, whole: Reals, decay: Reals
         integers[count + j] = max(integers[count + j] - decay[j], numbers[count + j])
 
 
-@njit(cache=True, fastmath=_SUMS)
+@_machine_code(_SUMS)
 def cost(sizes: Sizes, whole: Reals, integers: Reals, signs: Reals, slopes: Reals, result: Reals) -> None:
     """Effective bit operations, and their slopes in all widths.
 
