@@ -17,7 +17,6 @@ from collidium.detect import NUM_CELLS, module_image
 from collidium.firmware import (
     POWER_UP,
     RESTORED,
-    CompileConfig,
     FirmwareOptions,
     has_tool,
     load_firmware,
@@ -47,7 +46,6 @@ TOOLS = pytest.mark.skipif(
 )
 TASK = ModuleTask(num_modules=800, num_measured=20)
 NETWORK = EconEncoderConfig(num_outputs=10, output_bits=8, filters=1, decoder_widths=(32,))
-PUBLISHED = EconEncoderConfig(output_bits=5, decoder_widths=(32,))
 FIT = FitConfig(epochs=3, batch_size=32, lr=1e-2, objective="telescope", calibration_samples=1, seed=2)
 
 
@@ -196,25 +194,18 @@ def test_firmware_has_registers_and_names_its_cells(written: Path) -> None:
 
 @TOOLS
 @pytest.mark.slow
-def test_weights_of_another_training_are_loaded_into_the_running_rtl(data: ArrayData, tmp_path: Path) -> None:
-    config = TriggerConfig(task=TASK, network=PUBLISHED, fit=FIT)
-    first = train_trigger(config, None, tmp_path / "first")
-    report = compile_run(
-        first.path,
-        tmp_path / "firmware",
-        compiler=CompileConfig(clock_ns=10.0),
-        options=FirmwareOptions(num_samples=0),
-    )
-    assert report["design"]["weight_registers"] == 2144
-    other = fit(PUBLISHED, data, dataclasses.replace(FIT, seed=7, epochs=2), tmp_path / "other")
-    found = verify_reloaded_runs(tmp_path / "firmware", [other.path], num_samples=2000)
+def test_weights_of_another_training_are_loaded_into_the_running_rtl(
+    finished: TriggerRun, written: Path, data: ArrayData, tmp_path: Path
+) -> None:
+    other = fit(NETWORK, data, dataclasses.replace(FIT, seed=7, epochs=2), tmp_path / "other")
+    found = verify_reloaded_runs(written, [other.path], num_samples=2000)
     assert list(found.phases) == [POWER_UP, str(other.path), RESTORED]
     assert found.is_proved
     for counts in found.phases.values():
         assert counts.mismatches == 0
         assert counts.samples == 2000
         assert counts.gaps > 100
-    assert first.network().freeze().hash != other.network().freeze().hash
+    assert finished.network().freeze().hash != other.network().freeze().hash
 
 
 def test_weights_of_another_design_are_refused(written: Path) -> None:
