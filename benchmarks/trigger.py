@@ -68,9 +68,9 @@ WIDTHS: Mapping[Kind, tuple[int, ...]] = {"dense": (64, 32, 32), "lut": (20,)}
 TITLES: Mapping[Kind, str] = {"dense": "dense 16-64-32-32-5", "lut": "tables 16-20-5"}
 LIMITS: Mapping[Kind, float] = {"dense": 0.7, "lut": 0.5}
 BATCH_SIZE = 512
-SPEED_BATCHES: Mapping[Kind, tuple[int, ...]] = {"dense": (512, 8192), "lut": (512,)}
+SPEED_BATCHES: Mapping[Kind, tuple[int, ...]] = {"dense": (512, 4096, 16384), "lut": (512,)}
 ROUNDS = 5
-EPOCHS: Mapping[Kind, int] = {"dense": 60, "lut": 24}
+EPOCHS: Mapping[Kind, int] = {"dense": 60, "lut": 12}
 CYCLE = 4
 PRESSURE: Mapping[Kind, tuple[tuple[float, float], ...]] = {
     "dense": ((0.15, 1e-6), (1.0, 1e-4)),

@@ -72,7 +72,7 @@ def _particle_fit(last: float) -> FitConfig:
 def trigger_muon() -> TriggerConfig:
     """Angle of muons from the hits of seven gas gaps."""
     return TriggerConfig(
-        task=MuonTask(num_muons=400_000),
+        task=MuonTask(num_muons=800_000),
         network=MuonTrackerConfig(
             patterns=3,
             pattern=QuantizerConfig(f=3.0),

@@ -12,7 +12,7 @@ from typing import Any, TypeAlias, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-TILE = 128
+TILE = 256
 BLOCK = 4
 _SUMS = {"contract", "reassoc", "nsz"}
 _LN2 = np.float32(np.log(2.0))
