@@ -15,7 +15,7 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -527,15 +527,16 @@ def speed(python: Path) -> list[Row]:
     return [row for kind, sizes in SPEED_BATCHES.items() for size in sizes for row in epoch_rows(kind, size, python)]
 
 
-def fronts(python: Path) -> list[Row]:
-    return [row for kind in WIDTHS for row in front_rows(kind, python)]
-
-
 def firmware(python: Path) -> list[Row]:
     return [row for kind in WIDTHS for row in firmware_rows(kind, python)]
 
 
-PARTS: Mapping[str, Callable[[Path], list[Row]]] = {"speed": speed, "fronts": fronts, "firmware": firmware}
+PARTS: Mapping[str, Callable[[Path], list[Row]]] = {
+    "speed": speed,
+    "fronts_dense": partial(front_rows, "dense"),
+    "fronts_lut": partial(front_rows, "lut"),
+    "firmware": firmware,
+}
 
 
 def main() -> None:
