@@ -144,7 +144,8 @@ def iterate_gram(x: Tensor, triples: Sequence[Triple]) -> Tensor:
     Parameters
     ----------
     x : Tensor, (B, r, k), 1
-        ``r <= k``, normalised; contiguous, or the transpose of contiguous tall matrices.
+        ``r <= k``, normalised; contiguous, or the transpose of contiguous tall matrices. Used as working memory, its
+        content is lost.
     triples : sequence of (a, b, c)
         Coefficients of every step.
 
@@ -154,28 +155,38 @@ def iterate_gram(x: Tensor, triples: Sequence[Triple]) -> Tensor:
         Lies in memory as ``x`` does.
     """
     is_tall = not x.is_contiguous()
+    num, rows, _ = x.shape
+    spare, squares = torch.empty_like(x), list(x.new_empty(5, num, rows, rows))
     first, every = RESTARTS["half" if x.dtype.itemsize < 4 else "full"]
     cuts = [0, *range(first, len(triples), every), len(triples)]
     for start, stop in pairwise(cuts):
-        polynomial = _accumulated_polynomial(torch.bmm(x, x.mT), triples[start:stop])
-        x = torch.bmm(x.mT, polynomial.mT).mT if is_tall else torch.bmm(polynomial, x)
+        torch.bmm(x, x.mT, out=squares[0])
+        polynomial = _accumulated_polynomial(squares, triples[start:stop])
+        if is_tall:
+            torch.bmm(x.mT, polynomial.mT, out=spare.mT)
+        else:
+            torch.bmm(polynomial, x, out=spare)
+        x, spare = spare, x
     return x
 
 
-def _accumulated_polynomial(gram: Tensor, triples: Sequence[Triple]) -> Tensor:
-    """Product of the polynomials of successive Gram matrices, (B, r, r)."""
-    product: Tensor | None = None
+def _accumulated_polynomial(squares: Sequence[Tensor], triples: Sequence[Triple]) -> Tensor:
+    """Product of the polynomials of successive Gram matrices, of which the first is ``squares[0]``; all (B, r, r)."""
+    gram, quadratic, half, product, spare = squares
     for index, (a, b, c) in enumerate(triples):
-        quadratic = gram * b if c == 0.0 else torch.baddbmm(gram, gram, gram, beta=b, alpha=c)
+        if c == 0.0:
+            torch.mul(gram, b, out=quadratic)
+        else:
+            torch.baddbmm(gram, gram, gram, beta=b, alpha=c, out=quadratic)
         if index + 1 < len(triples):
-            half = torch.baddbmm(gram, gram, quadratic, beta=a)
-            gram = torch.baddbmm(half, quadratic, half, beta=a)
-        if product is None:
-            product = quadratic
+            torch.baddbmm(gram, gram, quadratic, beta=a, out=half)
+            torch.baddbmm(half, quadratic, half, beta=a, out=gram)
+        if index == 0:
+            product, quadratic = quadratic, product
             product.diagonal(dim1=-2, dim2=-1).add_(a)
         else:
-            product = torch.baddbmm(product, quadratic, product, beta=a)
-    assert product is not None
+            torch.baddbmm(product, quadratic, product, beta=a, out=spare)
+            product, spare = spare, product
     return product
 
 
