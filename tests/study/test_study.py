@@ -3,9 +3,11 @@ from __future__ import annotations
 import multiprocessing
 from collections import Counter
 from dataclasses import replace
+from io import BytesIO
 from pathlib import Path
 
 import pytest
+from PIL import Image, ImageChops, ImageStat
 
 from collidium.artifact import InputError, read_manifest
 from collidium.cli import main
@@ -53,7 +55,10 @@ def test_two_members_on_all_tasks(
     text = page.read_text()
     assert text.count("](images/") == 4 + 4
     for link in (part.split(")")[0] for part in text.split("](")[1:]):
-        assert (tmp_path / "docs" / link).read_bytes()[1:4] == b"PNG"
+        with Image.open(tmp_path / "docs" / link) as few, Image.open(study.path / Path(link).name) as all_colours:
+            assert (few.format, few.mode, few.size) == ("PNG", "P", all_colours.size)
+            difference = ImageChops.difference(few.convert("RGB"), all_colours.convert("RGB"))
+        assert ImageStat.Stat(difference).rms < [12] * 3
     (loss,) = (row["loss"] for row in study.summary if (row["task"], row["member"]) == ("jets", "muon"))
     assert f"{loss:.4f}" in text
     assert "`muon` | language | adamw's final loss in at most 60% of its steps" in text
@@ -64,8 +69,10 @@ def test_two_members_on_all_tasks(
 
 
 def _draw_one(patch: pytest.MonkeyPatch) -> None:
-    """Have studies write one small file in place of all plots, which take most of the time."""
-    patch.setattr(_plots, "draw_plots", lambda runs, rows, timings: [Plot("plot", "", "", b"png", b"pdf")])
+    """Have studies write one small picture in place of all plots, which take most of the time."""
+    picture = BytesIO()
+    Image.new("RGB", (2, 2)).save(picture, "PNG")
+    patch.setattr(_plots, "draw_plots", lambda runs, rows, timings: [Plot("plot", "", "", picture.getvalue(), b"pdf")])
 
 
 @pytest.fixture(scope="module")

@@ -115,6 +115,25 @@ def test_cost_after_widths_moved_is_the_new_one() -> None:
     assert network.ebops().item() > before
 
 
+def test_sign_bits_are_those_of_now() -> None:
+    data = QuantizerConfig(overflow=Overflow.SAT)
+    chained = MLPConfig(num_inputs=5, num_outputs=3, widths=(6,), data=data).build(seed=0)
+    layered = deepcopy(chained)
+    assert isinstance(chained, MLP)
+    assert isinstance(layered, MLP)
+    layered.chain = None
+    costs = []
+    for sign in (1.0, 0.0):
+        for network in (chained, layered):
+            network.body.layers[1].data.quantizer.k.fill_(sign)
+            network(torch.ones(4, 5))
+            costs.append(network.ebops().item())
+    assert chained.chain is not None
+    assert costs[0] == pytest.approx(costs[1])
+    assert costs[2] == pytest.approx(costs[3])
+    assert costs[2] < costs[0]
+
+
 def test_input_of_another_width_is_refused() -> None:
     with pytest.raises(RuntimeError):
         moved()(torch.ones(3, 4))

@@ -41,11 +41,10 @@ class DenseChain:
         self.sizes = np.array([layers[0].weight.shape[1], *(layer.weight.shape[0] for layer in layers)])
         self.f_min = max(quantizer.config.f_min for quantizer in self.quantizers)
         self.f_max = min(quantizer.config.f_max for quantizer in self.quantizers)
-        decay = [torch.full_like(quantizer.i, quantizer.config.decay) for quantizer in self.data]
-        signs = [torch.zeros_like(q.k) if q.counted_sign is None else q.counted_sign for q in self.quantizers]
-        self.decay, self.signs = (_flat(parts).numpy() for parts in (decay, signs))
+        self.decay = _flat([torch.full_like(quantizer.i, quantizer.config.decay) for quantizer in self.data]).numpy()
+        self._unsigned = [torch.zeros_like(quantizer.k) for quantizer in self.quantizers]
         self._packed: Packed | None = None
-        self._powers: tuple[tuple[int, ...], _Powers] | None = None
+        self._powers: tuple[tuple[int, ...], Tensor] | None = None
         self._cost: tuple[tuple[int, ...], Tensor] | None = None
 
     def __getstate__(self) -> dict[str, Any]:
@@ -134,23 +133,26 @@ class DenseChain:
             self._powers, _ = self._new_powers()
 
     @property
-    def powers(self) -> _Powers:
-        """Powers of two of all widths; computed once for each value of them."""
+    def powers(self) -> Tensor:
+        """Rounded widths of all quantizers and their powers of two, (3, quantizers); computed once for each value."""
         if self._powers is None or self._powers[0] != self._versions:
             self._powers, _ = self._new_powers()
         return self._powers[1]
 
     @torch.no_grad()
-    def _new_powers(self) -> tuple[tuple[tuple[int, ...], _Powers], bool]:
-        """Powers, the versions of the widths they belong to, and whether the widths are within all limits."""
+    def _new_powers(self) -> tuple[tuple[tuple[int, ...], Tensor], bool]:
+        """Powers with the versions of the widths they belong to, and whether the widths are within all limits."""
         packed = self.packed
         widths = _flat(self.widths) if packed is None else packed.widths.detach()
         found = torch.empty(3, len(widths))
-        whole, scale, step = found.numpy()
-        are_within: bool = _kernel().widths_to_powers(
-            widths.numpy(), self.f_min, self.f_max, whole, scale.view(np.int32), step.view(np.int32)
-        )
-        return (self._versions, _Powers(*found)), are_within
+        are_within: bool = _kernel().widths_to_powers(widths.numpy(), self.f_min, self.f_max, found.numpy())
+        return (self._versions, found), are_within
+
+    @property
+    def signs(self) -> Tensor:
+        """Sign bits of all quantizers that count where there is another bit."""
+        counted = [quantizer.counted_sign for quantizer in self.quantizers]
+        return _flat([none if sign is None else sign for sign, none in zip(counted, self._unsigned, strict=True)])
 
     @property
     def _versions(self) -> tuple[int, ...]:
@@ -158,12 +160,10 @@ class DenseChain:
 
     def follow(self, rounded: Tensor, seen: Tensor) -> Tensor:
         """Set the integer bits from the constants (rounded) and the largest data of a batch, and return them."""
-        packed, powers = self.packed, self.powers
+        packed = self.packed
         kept = [] if packed else [quantizer.get_buffer("i") for quantizer in self.quantizers]
         integers = packed.integers if packed else _flat(kept)
-        _kernel().follow(
-            rounded.numpy(), seen.numpy(), powers.scale.numpy(), powers.whole.numpy(), self.decay, integers.numpy()
-        )
+        _kernel().follow(rounded.numpy(), seen.numpy(), self.powers.numpy(), self.decay, integers.numpy())
         if not packed:
             torch._foreach_copy_(kept, _parts(integers, kept))
         return integers
@@ -177,32 +177,22 @@ class Packed(NamedTuple):
     integers: Tensor
 
 
-class _Powers(NamedTuple):
-    """Rounded widths of all quantizers, and their powers of two."""
-
-    whole: Tensor
-    scale: Tensor
-    step: Tensor
-
-
 class _Chain(torch.autograd.Function):
     """Forward and backward through all layers, and the cost of the layers."""
 
     @staticmethod
     def forward(ctx: Any, chain: DenseChain, x: Tensor, *tensors: Tensor) -> tuple[Tensor, Tensor]:
         kernel, powers = _kernel(), chain.powers
-        whole, scale, step = (part.numpy() for part in powers)
         ctx.is_packed = len(tensors) < len(chain.widths)
         values = tensors[0].detach() if ctx.is_packed else _flat(tensors[: len(chain.weights)])
         rounded, seen = torch.empty_like(values), torch.zeros(len(chain.decay))
-        kernel.quantize(values.numpy(), scale, step, rounded.numpy())
+        kernel.quantize(values.numpy(), powers.numpy(), rounded.numpy())
         kept = torch.empty(-(-len(x) // kernel.TILE), kernel.num_rows(chain.sizes) * kernel.TILE)
         out, x = torch.empty(len(x), int(chain.sizes[-1])), x.contiguous()
-        arrays = x.numpy(), rounded.numpy(), chain.sizes, scale, step, kept.numpy(), out.numpy(), seen.numpy()
+        arrays = x.numpy(), rounded.numpy(), chain.sizes, powers.numpy(), kept.numpy(), out.numpy(), seen.numpy()
         kernel.forward(*arrays)
-        slopes, integers = torch.empty_like(powers.whole), chain.follow(rounded, seen)
-        cost = torch.empty(())
-        kernel.cost(chain.sizes, whole, integers.numpy(), chain.signs, slopes.numpy(), cost.numpy())
+        slopes, integers, cost = torch.empty_like(powers[0]), chain.follow(rounded, seen), torch.empty(())
+        kernel.cost(chain.sizes, powers.numpy(), integers.numpy(), chain.signs.numpy(), slopes.numpy(), cost.numpy())
         ctx.chain, ctx.powers, ctx.slopes = chain, powers, slopes
         ctx.values, ctx.rounded, ctx.kept = values, rounded, kept
         return out, cost
@@ -211,9 +201,8 @@ class _Chain(torch.autograd.Function):
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
         chain: DenseChain = ctx.chain
         values, widths = torch.empty_like(ctx.values), torch.empty_like(ctx.slopes)
-        grad, _, scale, step = grads[0].contiguous().numpy(), *(part.numpy() for part in ctx.powers)
-        arrays = ctx.kept.numpy(), ctx.values.numpy(), ctx.rounded.numpy(), chain.sizes, scale, step
-        _kernel().backward(grad, *arrays, values.numpy(), widths.numpy())
+        arrays = ctx.kept.numpy(), ctx.values.numpy(), ctx.rounded.numpy(), chain.sizes, ctx.powers.numpy()
+        _kernel().backward(grads[0].contiguous().numpy(), *arrays, values.numpy(), widths.numpy())
         widths.addcmul_(ctx.slopes, grads[1])
         if ctx.is_packed:
             return None, None, values, widths

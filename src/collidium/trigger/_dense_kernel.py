@@ -41,29 +41,28 @@ def _machine_code(fastmath: bool | set[str] = False) -> Callable[[Function], Fun
 
 
 @_machine_code()
-def widths_to_powers(
-    widths: Reals, low: float, high: float, whole: Reals, scale: NDArray[np.int32], step: NDArray[np.int32]
-) -> bool:
-    """Round widths, and write ``2**whole`` and ``2**-whole`` by the bits of the floating-point numbers.
+def widths_to_powers(widths: Reals, low: float, high: float, powers: Reals) -> bool:
+    """Write the rounded widths, and ``2**whole`` and ``2**-whole`` by the bits of the floating-point numbers.
 
     Returns
     -------
     bool
         Whether all widths are within their limits.
     """
-    are_within = True
+    are_within, bits = True, powers.view(np.int32)
     for j in range(len(widths)):
         are_within &= low <= widths[j] <= high
         rounded = np.rint(widths[j])
-        whole[j] = rounded
-        scale[j] = (np.int32(rounded) + np.int32(127)) << 23
-        step[j] = (np.int32(127) - np.int32(rounded)) << 23
+        powers[0, j] = rounded
+        bits[1, j] = (np.int32(rounded) + np.int32(127)) << 23
+        bits[2, j] = (np.int32(127) - np.int32(rounded)) << 23
     return are_within
 
 
 @_machine_code()
-def quantize(values: Reals, scale: Reals, step: Reals, rounded: Reals) -> None:
+def quantize(values: Reals, powers: Reals, rounded: Reals) -> None:
     """Round weights and biases half up."""
+    scale, step = powers[1], powers[2]
     for j in range(len(values)):
         rounded[j] = np.floor(values[j] * scale[j] + _HALF) * step[j]
 
@@ -188,9 +187,7 @@ def _total(row: Reals) -> np.float32:
 
 
 @_machine_code()
-def forward(
-    x: Reals, rounded: Reals, sizes: Sizes, scale: Reals, step: Reals, kept: Reals, out: Reals, seen: Reals
-) -> None:
+def forward(x: Reals, rounded: Reals, sizes: Sizes, powers: Reals, kept: Reals, out: Reals, seen: Reals) -> None:
     """Compute the layers.
 
     Parameters
@@ -201,8 +198,8 @@ def forward(
         Quantized weights and biases.
     sizes : (layers + 1,)
         Widths.
-    scale, step : (quantizers,)
-        Powers of two of the widths.
+    powers : (3, quantizers)
+        Rounded widths, and their powers of two.
     kept : (tiles, num_rows(sizes) * TILE)
         Written: what each layer was given, before it was rounded.
     out : (N, sizes[-1])
@@ -211,6 +208,7 @@ def forward(
         Raised to the largest absolute value of each rounded element, not below 0.
     """
     num_layers, num_samples, count = len(sizes) - 1, len(x), len(rounded)
+    scale, step = powers[1], powers[2]
     matrices, most = _matrices(rounded, sizes, False), seen.view(np.int32)
     near = np.zeros(_padded(sizes.max()) * TILE, np.float32)
     result = np.empty(_padded(sizes[num_layers]) * TILE, np.float32)
@@ -260,9 +258,8 @@ def backward(
     values: Reals,
     rounded: Reals,
     sizes: Sizes,
-    scale: Reals,
-    step: Reals,
-    constants: Reals,
+    powers: Reals,
+    weights: Reals,
     widths: Reals,
 ) -> None:
     """Compute the gradients.
@@ -271,21 +268,22 @@ def backward(
     ----------
     grad : (N, sizes[-1])
         Gradient of the output.
-    kept, rounded, sizes, scale, step
+    kept, rounded, sizes, powers
         As in :func:`forward`.
     values : (constants,)
         Weights and biases in full precision.
-    constants, widths : (constants,), (quantizers,)
+    weights, widths : (constants,), (quantizers,)
         Written: gradients of weights and biases, and of widths.
     """
     num_layers, num_samples, count = len(sizes) - 1, len(grad), len(rounded)
+    scale, step = powers[1], powers[2]
     matrices = _matrices(rounded, sizes, True)
     slopes = np.zeros_like(matrices)
     widest = _padded(sizes.max()) * TILE
     near = np.zeros(widest, np.float32)
     mine = np.zeros(widest, np.float32)
     above = np.zeros(widest, np.float32)
-    constants[:] = _ZERO
+    weights[:] = _ZERO
     widths[:] = _ZERO
     for tile in range(len(kept)):
         first = tile * TILE
@@ -309,7 +307,7 @@ def backward(
             near[num_inputs * TILE : wide_in * TILE] = _ZERO
             add_inner_products(slopes[start:end], above, near, wide_out, wide_in)
             for u in range(num_outputs):
-                constants[bias + u] += _total(above[u * TILE : (u + 1) * TILE])
+                weights[bias + u] += _total(above[u * TILE : (u + 1) * TILE])
             mine[: wide_in * TILE] = _ZERO
             add_products(mine, matrices[start:end], above, wide_in, wide_out)
             for i in range(num_inputs):
@@ -326,22 +324,22 @@ def backward(
         wide_in = _padded(sizes[layer])
         for u in range(sizes[layer + 1]):
             for i in range(sizes[layer]):
-                constants[source] = slopes[place + u * wide_in + i]
+                weights[source] = slopes[place + u * wide_in + i]
                 source += 1
         place += wide_in * _padded(sizes[layer + 1])
     for j in range(count):
-        widths[j] = constants[j] * (values[j] - rounded[j])
+        widths[j] = weights[j] * (values[j] - rounded[j])
     for j in range(len(widths)):
         widths[j] *= _LN2
 
 
 @_machine_code()
-def follow(rounded: Reals, seen: Reals, scale: Reals, whole: Reals, decay: Reals, integers: Reals) -> None:
+def follow(rounded: Reals, seen: Reals, powers: Reals, decay: Reals, integers: Reals) -> None:
     """Set integer bits to what values need; those of data shrink by ``decay`` at most.
 
     The bits that a whole number needs are in the exponent of the floating-point number.
     """
-    count = len(rounded)
+    count, whole, scale = len(rounded), powers[0], powers[1]
     numbers = np.empty(len(scale), np.float32)
     for j in range(count):
         numbers[j] = abs(rounded[j]) * scale[j]
@@ -357,22 +355,23 @@ def follow(rounded: Reals, seen: Reals, scale: Reals, whole: Reals, decay: Reals
 
 
 @_machine_code(_SUMS)
-def cost(sizes: Sizes, whole: Reals, integers: Reals, signs: Reals, slopes: Reals, result: Reals) -> None:
+def cost(sizes: Sizes, powers: Reals, integers: Reals, signs: Reals, slopes: Reals, result: Reals) -> None:
     """Effective bit operations, and their slopes in all widths.
 
     Parameters
     ----------
     sizes : (layers + 1,)
         Widths of the layers.
-    whole, integers : (quantizers,)
-        Rounded fractional bits; integer bits.
-    signs : (quantizers,)
-        Sign bits that count where there is another bit.
+    powers : (3, quantizers)
+        As in :func:`forward`.
+    integers, signs : (quantizers,)
+        Integer bits; sign bits that count where there is another bit.
     slopes : (quantizers,)
         Written: derivatives of the cost, 0 where there is no bit.
     result : ()
         Written: the cost.
     """
+    whole = powers[0]
     bits = np.empty(len(whole), np.float32)
     for j in range(len(whole)):
         found = np.rint(integers[j]) + whole[j]
