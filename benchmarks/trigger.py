@@ -70,7 +70,7 @@ LIMITS: Mapping[Kind, float] = {"dense": 0.7, "lut": 0.5}
 BATCH_SIZE = 512
 SPEED_BATCHES: Mapping[Kind, tuple[int, ...]] = {"dense": (512, 4096, 16384), "lut": (512,)}
 ROUNDS = 5
-EPOCHS: Mapping[Kind, int] = {"dense": 60, "lut": 12}
+EPOCHS: Mapping[Kind, int] = {"dense": 60, "lut": 48}
 CYCLE = 4
 PRESSURE: Mapping[Kind, tuple[tuple[float, float], ...]] = {
     "dense": ((0.15, 1e-6), (1.0, 1e-4)),
@@ -78,11 +78,18 @@ PRESSURE: Mapping[Kind, tuple[tuple[float, float], ...]] = {
 }
 COSTS: Mapping[Kind, tuple[float, ...]] = {
     "dense": (4_000.0, 6_000.0, 9_000.0, 14_000.0, 20_000.0),
-    "lut": (500.0, 1_000.0, 2_000.0, 3_500.0),
+    "lut": (200.0, 300.0, 450.0, 650.0, 1_000.0, 1_500.0, 2_500.0),
 }
-RATES = ((2e-3, 1e-2), (5e-3, 2e-2), (1e-2, 2e-2))
+RATES: Mapping[Kind, tuple[tuple[float, float], ...]] = {
+    "dense": ((2e-3, 1e-2), (5e-3, 2e-2), (1e-2, 2e-2)),
+    "lut": ((5e-3, 1e-2), (1e-2, 1e-2), (2e-2, 1e-2)),
+}
 """Ours, of weights and of widths; a front has the best of all."""
-PEER_RATES = (2e-3, 5e-3, 1e-2)
+PEER_RATES: Mapping[Kind, tuple[float, ...]] = {"dense": (2e-3, 5e-3, 1e-2), "lut": (5e-3, 1e-2, 2e-2)}
+BETAS: Mapping[Kind, dict[str, tuple[float, float]]] = {
+    "dense": {},
+    "lut": {"betas": (0.9, 0.999), "width_betas": (0.9, 0.999)},
+}
 STARTS: Mapping[Kind, dict[str, int]] = {"dense": {"b0": 4, "i0": 0, "f0": 4}, "lut": {"b0": 6, "i0": 2, "f0": 3}}
 STEPS_PER_EXECUTION = 16
 MAX_CPU_SECONDS = 90.0
@@ -94,8 +101,8 @@ def network_config(kind: Kind) -> MLPConfig:
     return MLPConfig(widths=WIDTHS[kind], kinds=(kind,), data=narrow, weight=narrow)
 
 
-def fit_config(kind: Kind, rates: tuple[float, float] = RATES[1], **changes: Any) -> FitConfig:
-    lr, width_lr = rates
+def fit_config(kind: Kind, rates: tuple[float, float] | None = None, **changes: Any) -> FitConfig:
+    lr, width_lr = rates or RATES[kind][1]
     settings: dict[str, Any] = {
         "epochs": EPOCHS[kind],
         "batch_size": BATCH_SIZE,
@@ -104,6 +111,7 @@ def fit_config(kind: Kind, rates: tuple[float, float] = RATES[1], **changes: Any
         "pressure": BetaSchedule(points=PRESSURE[kind]),
         "cycles": EPOCHS[kind] // CYCLE,
         "validate_every": CYCLE,
+        **BETAS[kind],
     }
     return FitConfig(**settings | changes)
 
@@ -131,7 +139,7 @@ def request(mode: str, kind: Kind, **items: Any) -> Path:
         "batch_size": BATCH_SIZE,
         "epochs": EPOCHS[kind],
         "cycle": CYCLE,
-        "lr": PEER_RATES[1],
+        "lr": PEER_RATES[kind][1],
         "beta": PRESSURE[kind],
         "seed": 0,
         "steps_per_execution": STEPS_PER_EXECUTION,
@@ -226,7 +234,7 @@ class Point:
 def our_runs(kind: Kind) -> list[TriggerRun]:
     """Our trainings, made at the first call."""
     found = []
-    for rates in RATES:
+    for rates in RATES[kind]:
         path = FOLDER / f"ours-{kind}-{rates[0]:g}"
         if not path.exists():
             epochs = Epochs()
@@ -243,7 +251,7 @@ def seconds_path(run: Path) -> Path:
 def peer_runs(kind: Kind, python: Path) -> list[tuple[Path, dict[str, Any]]]:
     """The peer's trainings, made at the first call: folders and what they say."""
     found = []
-    for lr in PEER_RATES:
+    for lr in PEER_RATES[kind]:
         path = FOLDER / f"peer-{kind}-{lr:g}"
         if not path.exists():
             run_json(python, PEERS / "hgq2_training.py", request("train", kind, out=str(path), lr=lr), threads=1)

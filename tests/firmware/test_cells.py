@@ -27,6 +27,7 @@ from collidium.firmware import (
     Quantize,
     Relu,
     Rounding,
+    Select,
     Shift,
     Sum,
     Table,
@@ -80,6 +81,25 @@ def table(function: Callable[[np.ndarray], np.ndarray], address: int, width: int
     return IntegerModel(nodes, ["z"])
 
 
+def layer_of_tables(address: int, width: int) -> IntegerModel:
+    """Sums of tables of smooth functions, one for each pair of 8 inputs and 5 outputs."""
+    generator = np.random.default_rng(0)
+    x, most = np.arange(-(1 << address - 1), 1 << address - 1) / (1 << address - 1), 1 << width - 1
+    tables = []
+    for _ in range(8 * 5):
+        slope, place, height = generator.normal(size=(3, 2))
+        y = (height[:, None] * np.tanh(3 * slope[:, None] * x + place[:, None])).sum(0)
+        values = np.clip(np.round((y - y.mean()) / y.std() * most / 2), -most, most - 1)
+        tables.append(LookupTable(-(1 << address - 1), values.astype(np.int64), 0))
+    nodes = [
+        source("x", address, (8,)),
+        Select("edges", "x", np.broadcast_to(np.arange(8)[:, None], (8, 5))),
+        Table("tables", "edges", np.arange(8 * 5).reshape(8, 5), tables),
+        Sum("z", "tables", -2),
+    ]
+    return IntegerModel(nodes, ["z"])
+
+
 KINDS: dict[str, Callable[[], IntegerModel]] = {
     "sum": lambda: pair(7, Add("z", "x", "y")),
     "sum with a shift": lambda: pair(7, Shift("t", "y", 2), Add("z", "x", "t")),
@@ -100,6 +120,10 @@ KINDS: dict[str, Callable[[], IntegerModel]] = {
     "large smooth table": lambda: table(lambda x: np.exp(-x), 8, 8),
     "larger table": lambda: table(lambda x: 1 / np.maximum(x, 1), 10, 8),
     "table of a wave": lambda: table(lambda x: (1 + np.sin(3 * x)) / 2, 8, 6),
+    "layer of narrow tables": lambda: layer_of_tables(3, 2),
+    "layer of tables": lambda: layer_of_tables(4, 3),
+    "layer of wider tables": lambda: layer_of_tables(5, 3),
+    "layer of wide tables": lambda: layer_of_tables(6, 2),
 }
 
 

@@ -77,7 +77,9 @@ def test_long_tensors_train_as_those_of_the_layers() -> None:
     x = torch.randn(200, 5, generator=torch.Generator().manual_seed(11))
     config = FitConfig(lr=1e-2, width_lr=0.3)
     pairs = [(packed, config.optimizers(packed)), (apart, config._by_layer(apart))]
-    assert [p.numel() for p in pairs[0][1]["weights"].param_groups[0]["params"]] == [6 * 5 + 6 + 4 * 6 + 4 + 3 * 4 + 3]
+    (optimizer,) = pairs[0][1].values()
+    assert [p.numel() for p in optimizer.param_groups[0]["params"]] == [6 * 5 + 6 + 4 * 6 + 4 + 3 * 4 + 3]
+    assert [group["initial_lr"] for group in optimizer.param_groups] == [1e-2, 0.3]
     for network, optimizers in pairs:
         for _ in range(10):
             for optimizer in optimizers.values():

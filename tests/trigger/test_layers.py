@@ -99,9 +99,15 @@ def test_attention(has_mask: bool, around: Any, assert_equal_codes: Check) -> No
 @pytest.mark.parametrize("rounding", ["TRN", "RND"])
 @pytest.mark.parametrize("entry_rounding", ["TRN", "RND", "RND_CONV"])
 @pytest.mark.parametrize("has_norm", [True, False])
-@pytest.mark.parametrize("inputs_per_table", [1, 2, 4])
+@pytest.mark.parametrize(("inputs_per_table", "overflow"), [(1, "SAT_SYM"), (1, "SAT"), (2, "SAT_SYM"), (4, "SAT")])
 def test_layers_of_tables(
-    rounding: Any, entry_rounding: Any, has_norm: bool, inputs_per_table: int, around: Any, assert_equal_codes: Check
+    rounding: Any,
+    entry_rounding: Any,
+    has_norm: bool,
+    inputs_per_table: int,
+    overflow: Any,
+    around: Any,
+    assert_equal_codes: Check,
 ) -> None:
     address = QuantizerConfig(f=2.0 if inputs_per_table < 4 else 0.0, rounding=rounding)
     layer = LutDense(
@@ -111,7 +117,7 @@ def test_layers_of_tables(
         inputs_per_table=inputs_per_table,
         has_norm=has_norm,
         address=address,
-        entry=QuantizerConfig(f=3.0, rounding=entry_rounding),
+        entry=QuantizerConfig(f=3.0, rounding=entry_rounding, overflow=overflow, integer_bits="trained"),
     )
     assert_equal_codes(around(layer, [(4,)]), [torch.randn(60, 4)])
 

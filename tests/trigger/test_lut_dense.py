@@ -15,6 +15,58 @@ def test_cost_is_the_published_formula() -> None:
     assert lut_cost(b_in, b_out).item() == pytest.approx(wanted)
 
 
+def test_cost_is_of_trained_widths_in_training_and_of_the_tables_once_frozen() -> None:
+    layer = LutDense((1,), 1, has_norm=False, entry=QuantizerConfig(f=0.0, overflow="SAT", integer_bits="trained"))
+    with torch.no_grad():
+        layer.w1.fill_(1.0)
+        layer.w2.fill_(0.5 / len(layer.w2))
+        layer.b2.fill_(-0.5)
+    x = torch.linspace(-4, 3.9, 50)[:, None]
+    assert set(layer(x).flatten().tolist()) == {-1.0, 0.0}
+    cost, six = layer.ebops(), torch.tensor([[6.0]])
+    assert cost == lut_cost(six, torch.tensor([[3.0]]))
+    cost.backward()
+    for width in (layer.entry.f, layer.entry.i, layer.address.f):
+        assert width.grad is not None
+        assert width.grad.item() > 0
+    assert layer.eval().ebops() == lut_cost(six, torch.ones(1, 1))
+    with torch.no_grad():
+        layer.b2.zero_()
+        layer.w2.zero_()
+    assert layer.train().eval().ebops() == 0
+
+
+def test_an_address_of_two_codes_below_one_is_one_bit() -> None:
+    layer = LutDense((1,), 1, address=QuantizerConfig(f=0.0, i=0.0, rounding="TRN"))
+    layer(torch.tensor([[-0.5], [0.5]]))
+    entry = layer.entry.width().detach()
+    cost = layer.ebops()
+    assert cost == lut_cost(torch.ones(1, 1), entry)
+    cost.backward()
+    assert layer.address.f.grad.item() > 0
+
+
+def test_codes_that_the_data_never_had_have_the_entries_of_its_ends(around: type) -> None:
+    network = around(LutDense((3,), 4), [(3,)])
+    data = torch.rand(200, 3) * 1.6 - 0.3
+    network(data)
+    with torch.no_grad():
+        network.layers_.w1.mul_(20)
+    network.calibrate([[data[:120]], [data[120:]]])
+    layer, codes = network.layers_, network.layers_.tables().codes
+    seen = torch.stack([entry(data) for entry in network.entries])[0]
+    f = layer.address.f.detach().round()[0]
+    for g, u in np.ndindex(3, 4):
+        own = torch.floor(seen[:, g] * 2 ** f[g, u]).long() - int(layer.tables().low[g, u])
+        column = codes[g, : 1 << int(layer.tables().bits[g, u]), u]
+        assert own.max() < len(column) - 1 or own.min() > 0
+        assert torch.equal(column, column[torch.arange(len(column)).clamp(own.min(), own.max())])
+    again = around(LutDense((3,), 4), [(3,)])
+    again.load_state_dict(network.state_dict())
+    assert torch.equal(again.eval().layers_.tables().codes, codes)
+    assert not torch.equal(network.train().eval().layers_.tables().codes, codes)
+
+
 def test_entries_are_made_once_and_forgotten_in_training() -> None:
     layer = LutDense((3,), 2)
     layer(torch.randn(20, 3))
@@ -74,7 +126,7 @@ def test_a_weight_that_is_not_finite_is_refused() -> None:
     [
         ({"address": QuantizerConfig(rounding="RND_CONV")}, "TRN or RND"),
         ({"address": QuantizerConfig(overflow="SAT")}, "WRAP are needed"),
-        ({"entry": QuantizerConfig(integer_bits="fixed")}, "WRAP are needed"),
+        ({"entry": QuantizerConfig(integer_bits="fixed")}, "trained' is needed"),
         ({"inputs_per_table": 3}, "divisor of the 4 inputs"),
     ],
 )

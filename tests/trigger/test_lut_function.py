@@ -9,9 +9,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from collidium.firmware import Rounding
-from collidium.trigger import look_up_trained, quantize_tracked
+from collidium.firmware import Overflow, Rounding
+from collidium.trigger import look_up_trained, quantize_saturated, quantize_tracked
 from collidium.trigger._edge_function import NORM_EPSILON, EdgeWeights
+from collidium.trigger._lut_function import EntryModes
 
 
 class _Centre(torch.autograd.Function):
@@ -30,7 +31,14 @@ class _Centre(torch.autograd.Function):
 
 
 def sample_by_sample(
-    x: Tensor, f_in: Tensor, f_out: Tensor, norm: tuple[Tensor, Tensor] | None, weights: EdgeWeights, rounding: Rounding
+    x: Tensor,
+    f_in: Tensor,
+    f_out: Tensor,
+    i_out: Tensor,
+    norm: tuple[Tensor, Tensor] | None,
+    weights: EdgeWeights,
+    rounding: Rounding,
+    entry: EntryModes,
 ) -> Tensor:
     num, K, G = x.shape
     spread = x[..., None].expand(num, K, G, f_out.shape[1])
@@ -40,7 +48,7 @@ def sample_by_sample(
     if norm is not None:
         mean, variance = p.mean((0, 1)), p.var((0, 1), correction=0)
         p = (p - mean) / torch.sqrt(variance + NORM_EPSILON) * norm[0] + norm[1]
-    return quantize_tracked(p / math.sqrt(G), f_out, Rounding.RND).sum(1)
+    return quantize_saturated(p / math.sqrt(G), f_out, i_out, entry.k, entry.rounding, entry.overflow).sum(1)
 
 
 def parameters(K: int, G: int, U: int, *, has_norm: bool, num: int = 60) -> tuple[Any, ...]:
@@ -51,19 +59,30 @@ def parameters(K: int, G: int, U: int, *, has_norm: bool, num: int = 60) -> tupl
 
     f_in = (torch.randint(0, 3, (K, G, U), generator=generator).double() + 0.3).requires_grad_()
     f_out = (torch.randint(1, 5, (G, U), generator=generator).double() - 0.2).requires_grad_()
+    i_out = (torch.randint(-2, 2, (G, U), generator=generator).double() + 0.1).requires_grad_()
     weights = EdgeWeights(draw(5, K, G, U), draw(5, G, U), draw(5, G, U), draw(G, U))
-    return draw(num, K, G), f_in, f_out, (draw(U), draw(U)) if has_norm else None, weights
+    return draw(num, K, G), f_in, f_out, i_out, (draw(U), draw(U)) if has_norm else None, weights
+
+
+def modes(G: int, U: int, overflow: Overflow = Overflow.SAT_SYM) -> EntryModes:
+    return EntryModes(torch.ones(G, U, dtype=torch.float64), Rounding.RND, overflow)
 
 
 @pytest.mark.parametrize("K", [1, 2, 3])
 @pytest.mark.parametrize("rounding", [Rounding.TRN, Rounding.RND])
 @pytest.mark.parametrize("has_norm", [False, True])
-def test_values_and_gradients_are_those_sample_by_sample(K: int, rounding: Rounding, has_norm: bool) -> None:
-    x, f_in, f_out, norm, weights = parameters(K, 4, 3, has_norm=has_norm)
-    variables = [x, f_in, f_out, *(norm or ()), *weights]
-    slope = torch.randn(60, 3, dtype=torch.float64)
-    ours, _ = look_up_trained(x, f_in, f_out, norm, weights, (rounding, Rounding.RND))
-    theirs = sample_by_sample(x, f_in, f_out, norm, weights, rounding)
+@pytest.mark.parametrize("overflow", [Overflow.SAT_SYM, Overflow.SAT])
+def test_values_and_gradients_are_those_sample_by_sample(
+    K: int, rounding: Rounding, has_norm: bool, overflow: Overflow
+) -> None:
+    x, f_in, f_out, i_out, norm, weights = parameters(K, 4, 3, has_norm=has_norm)
+    variables = [x, f_in, f_out, i_out, *(norm or ()), *weights]
+    slope, entry = torch.randn(60, 3, dtype=torch.float64), modes(4, 3, overflow)
+    ours, record = look_up_trained(x, f_in, f_out, i_out, norm, weights, rounding, entry)
+    theirs = sample_by_sample(x, f_in, f_out, i_out, norm, weights, rounding, entry)
+    top = 2 ** i_out.round() - 2 ** -f_out.round()
+    assert (record.tables.amax(1) == top).any()
+    assert (record.tables.amax(1) < top).any()
     torch.testing.assert_close(ours, theirs, rtol=0, atol=1e-12)
     for first, second in zip(
         torch.autograd.grad(ours, variables, slope), torch.autograd.grad(theirs, variables, slope), strict=True
@@ -73,14 +92,14 @@ def test_values_and_gradients_are_those_sample_by_sample(K: int, rounding: Round
 
 def test_cells_without_samples_do_not_matter() -> None:
     # one sample far away makes more cells than samples, so only those visited are kept
-    x, f_in, f_out, norm, weights = parameters(1, 3, 2, has_norm=True, num=20)
+    x, f_in, f_out, i_out, norm, weights = parameters(1, 3, 2, has_norm=True, num=20)
     x = x.detach().clone()
     x[0] = 500.0
-    ours, record = look_up_trained(x, f_in, f_out, norm, weights, (Rounding.TRN, Rounding.RND))
+    ours, record = look_up_trained(x, f_in, f_out, i_out, norm, weights, Rounding.TRN, modes(3, 2))
     assert record.cells.num_cells <= 20
-    theirs = sample_by_sample(x, f_in, f_out, norm, weights, Rounding.TRN)
+    theirs = sample_by_sample(x, f_in, f_out, i_out, norm, weights, Rounding.TRN, modes(3, 2))
     torch.testing.assert_close(ours, theirs, rtol=0, atol=1e-12)
-    variables = [f_in, f_out, *norm, *weights]
+    variables = [f_in, f_out, i_out, *norm, *weights]
     slope = torch.randn(20, 2, dtype=torch.float64)
     for first, second in zip(
         torch.autograd.grad(ours, variables, slope), torch.autograd.grad(theirs, variables, slope), strict=True

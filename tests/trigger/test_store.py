@@ -33,7 +33,7 @@ def test_tensors_and_text_come_back(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("name", "expected"),
-    [("muon", "widths/body.layers.1.data.quantizer.f/exp_avg"), ("adamw", "widths/widths/exp_avg")],
+    [("muon", "widths/body.layers.1.data.quantizer.f/exp_avg"), ("adamw", "packed/widths/exp_avg")],
 )
 def test_optimizer_state_comes_back_by_name(name: str, expected: str) -> None:
     network, again = (MLPConfig(widths=(4,)).build(seed=0) for _ in range(2))

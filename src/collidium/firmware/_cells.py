@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -23,7 +24,6 @@ Column: TypeAlias = NDArray[np.int64]
 
 LUT_INPUTS = 6
 _EVEN_CHANCE = 0.5
-_FOUND = 0.45
 
 
 def program_cells(program: Program, plan: Schedule) -> list[int]:
@@ -32,8 +32,9 @@ def program_cells(program: Program, plan: Schedule) -> list[int]:
     A bit of a carry chain takes a cell where both operands have a bit that changes; a bit met with a constant, or with
     the same pair as the bit below (both signs continued), takes none. The cell has inputs to spare: a multiplexer in
     front of one operand goes into it; the other operand is needed as it is. Which one that is, Yosys decides by the
-    number of its pieces, and else by chance. A choice between a value and 0 in front of a register takes no cell
-    either: it becomes the register's reset.
+    number of its pieces, and else by chance. A table of up to five inputs goes into the cell as a multiplexer does. A
+    sum of single bits has no chain, and takes a cell for each of its two bits. A choice between a value and 0 in front
+    of a register takes no cell: it becomes the register's reset.
 
     Parameters
     ----------
@@ -85,9 +86,7 @@ class _Netlist:
             case Opcode.CLIP:
                 found = self._limited(number, op)
             case Opcode.TABLE:
-                self.fixed[number] += table_cells(self.program.tables[op.data[0]])
-                self._need(self.bits[op.args[0]])
-                found = [(number, i) for i in range(op.width)]
+                found = self._looked_up(number, op)
             case _:
                 found = [(number, i) for i in range(op.width)]
         self.bits.append(found)
@@ -121,6 +120,8 @@ class _Netlist:
         chances = (1.0, 0.0) if sign < 0 else self._chances(a, b, op.width, passed)
         found: list[Bit | None] = [self.bit(a, i) for i in range(passed)]
         pairs = set[tuple[Bit | None, Bit | None]]()
+        if self.program.ops[a].width == self.program.ops[b].width == 1:
+            self.fixed[number] += 1
         for i in range(passed, op.width):
             x, y = self.bit(a, i - s), self.bit(b, i - t)
             found.append((number, i))
@@ -165,6 +166,23 @@ class _Netlist:
         self.fixed[number] += beyond >= LUT_INPUTS
         return [self._function((number, i), (self.bit(arg, i - op.data[0]),), is_gate=False) for i in range(op.width)]
 
+    def _looked_up(self, number: int, op: Op) -> list[Bit | None]:
+        """Output bits of a table; one that depends on a single bit, inverted or not, is that bit."""
+        (arg,) = op.args
+        found: list[Bit | None] = []
+        for place, column in enumerate(_columns(self.program.tables[op.data[0]])):
+            sources = [self.bit(arg, column.ndim - 1 - axis) for axis in _essential_axes(column)]
+            if len(sources) < 2:
+                found.append(sources[0] if sources else None)
+                continue
+            if len(sources) < LUT_INPUTS:
+                self._function((number, place), sources, is_gate=False)
+            else:
+                self.fixed[number] += _column_cells(column)
+            self._need(sources)
+            found.append((number, place))
+        return found
+
     def _function(self, bit: Bit, sources: Iterable[Bit | None], *, is_gate: bool) -> Bit:
         """A bit of logic of a few others."""
         self.logic[bit] = is_gate
@@ -179,32 +197,25 @@ class _Netlist:
                 self.needed[bit] += 1
 
 
-def table_cells(table: ProgramTable) -> float:
-    """Cells of a table: one for each output bit of up to six inputs that matter.
-
-    Wider ones are cut along their upper address bits until six are left, which dedicated multiplexers join again. Yosys
-    finds about 45 % (in the logarithm) of the parts that need no cell: so read off its results for tables of exp, 1/x,
-    tanh, waves and noise.
-
-    Examples
-    --------
-    >>> table_cells(ProgramTable(0, (0, 1, 1, 0)))
-    1.0
-    """
+def _columns(table: ProgramTable) -> list[Column]:
+    """Output bits of a table, the lowest first, as functions of the address bits, the highest first."""
     address = bits_of(table.low, table.low + len(table.values) - 1)
     width = bits_of(min(table.values), max(table.values))
     codes = np.arange(table.low, table.low + len(table.values)) & ((1 << address) - 1)
     content = np.zeros(1 << address, dtype=np.int64)
     content[codes] = table.values
-    columns = (_essential((content >> bit & 1).reshape((2,) * address)) for bit in range(width))
-    return sum(_column_cells(column) for column in columns if column.ndim > 1)
+    return [(content >> bit & 1).reshape((2,) * address) for bit in range(width)]
 
 
 def _column_cells(column: Column) -> float:
-    """Cells of one output bit whose inputs all matter."""
-    most = float(1 << max(column.ndim - LUT_INPUTS, 0))
-    least = _cut(column)
-    return float(least**_FOUND * most ** (1 - _FOUND))
+    """Cells of one output bit.
+
+    Wide ones are cut along their upper address bits until six are left, which dedicated multiplexers join again. Yosys
+    finds about half (in the logarithm) of the parts that need no cell: so read off its results for tables of exp, 1/x,
+    tanh, waves and noise.
+    """
+    most = float(1 << max(len(_essential_axes(column)) - LUT_INPUTS, 0))
+    return math.sqrt(_cut(column) * most)
 
 
 def _cut(column: Column) -> int:
@@ -217,7 +228,11 @@ def _cut(column: Column) -> int:
 
 def _essential(column: Column) -> Column:
     """A function of bits without those that it does not depend on."""
-    for axis in reversed(range(column.ndim)):
-        if np.array_equal(column.take(0, axis), column.take(1, axis)):
-            column = np.asarray(column.take(0, axis))
-    return column
+    kept = _essential_axes(column)
+    return column[tuple(slice(None) if axis in kept else 0 for axis in range(column.ndim))]
+
+
+def _essential_axes(column: Column) -> list[int]:
+    """Bits that a function depends on."""
+    halves = ((column.take(0, axis), column.take(1, axis)) for axis in range(column.ndim))
+    return [axis for axis, (low, high) in enumerate(halves) if not np.array_equal(low, high)]

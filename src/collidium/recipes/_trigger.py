@@ -38,7 +38,17 @@ def trigger_jets_lut() -> TriggerConfig:
     return TriggerConfig(
         task=JetTask(features="jet16"),
         network=MLPConfig(widths=(20,), kinds=("lut",)),
-        fit=FitConfig(epochs=60, batch_size=512, width_lr=1e-2, pressure=_JETS),
+        fit=FitConfig(
+            epochs=48,
+            batch_size=512,
+            lr=1e-2,
+            width_lr=1e-2,
+            betas=(0.9, 0.999),
+            width_betas=(0.9, 0.999),
+            cycles=12,
+            validate_every=4,
+            pressure=BetaSchedule(points=((0.2, 3e-6), (1.0, 1e-3))),
+        ),
     )
 
 

@@ -171,7 +171,7 @@ class _Fit:
         for index, (x, y) in enumerate(self.train.shuffled(config.batch_size, seed=config.seed, epoch=state.epoch)):
             step = state.epoch * self.steps + index
             beta = self._beta(step)
-            set_rates(self.optimizers, config, self._rate_factor(step))
+            set_rates(self.optimizers, self._rate_factor(step))
             loss, cost = self._step(x, y, beta)
             losses.append(loss)
             costs.append(cost)

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
-import torch
 from torch import nn
 from torch.optim import Optimizer
 
@@ -15,8 +13,6 @@ from collidium.train import SCHEDULES
 from collidium.trigger._beta import RAMP, BetaSchedule, CostTarget
 from collidium.trigger._losses import OBJECTIVES
 from collidium.trigger._network import QuantNetwork
-
-_WIDTH_BETAS = (0.9, 0.99)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +31,9 @@ class FitConfig:
         Key of ``collidium.optim.OPTIMIZERS``, for the weights; widths and tables go to AdamW.
     lr, width_lr : float, 1
         Learning rates of weights and of widths; a width moves by at most about its rate in a step.
+    betas, width_betas : (float, float), 1
+        Decay of the first and of the second moment where AdamW moves weights, and widths. Tables want a long second
+        moment (0.999): the gradients of edges that are dying get small, and a short one blows them up again.
     weight_decay : float, 1
         Decoupled decay of the weights; widths are not decayed.
     schedule : str
@@ -70,6 +69,8 @@ class FitConfig:
     optimizer: str = "adamw"
     lr: float = 3e-3
     width_lr: float = 3e-3
+    betas: tuple[float, float] = (0.9, 0.95)
+    width_betas: tuple[float, float] = (0.9, 0.99)
     weight_decay: float = 0.0
     schedule: str = "cosine"
     warmup: float = 0.0
@@ -96,6 +97,8 @@ class FitConfig:
             ("lr", self.lr > 0),
             ("width_lr", self.width_lr >= 0),
             ("weight_decay", self.weight_decay >= 0),
+            ("betas", _are_decays(self.betas)),
+            ("width_betas", _are_decays(self.width_betas)),
             ("warmup", 0 <= self.warmup < 1),
             ("decay", 0 < self.decay <= 1),
             ("collapse", 0 <= self.collapse < 1),
@@ -105,7 +108,7 @@ class FitConfig:
                 raise InputError(f"{name} is {getattr(self, name)}, which is out of range")
 
     def optimizers(self, network: QuantNetwork, decoder: nn.Module | None = None) -> dict[str, Optimizer]:
-        """One optimizer for the weights, one for the widths, and one for a decoder.
+        """One optimizer for the weights, one for the widths, and one for a decoder; packed networks have one for all.
 
         Parameters
         ----------
@@ -117,11 +120,15 @@ class FitConfig:
         Returns
         -------
         dict of str to Optimizer
-            ``weights``, ``widths`` where any is trained, and ``decoder`` where there is one.
+            ``weights``, ``widths`` where any is trained, and ``decoder`` where there is one; ``packed`` stands for the
+            first two. Every group has its full learning rate as ``initial_lr``.
         """
         found = self._packed(network) or self._by_layer(network)
         if decoder is not None:
             found["decoder"] = AdamW(list(decoder.named_parameters()), lr=self.lr, weight_decay=self.weight_decay)
+        for optimizer in found.values():
+            for group in optimizer.param_groups:
+                group["initial_lr"] = group["lr"]
         return found
 
     def _packed(self, network: QuantNetwork) -> dict[str, Optimizer]:
@@ -129,11 +136,11 @@ class FitConfig:
         packed = network.pack() if self.optimizer == "adamw" and self.weight_decay == 0 else None
         if packed is None:
             return {}
-        betas: Any = OPTIMIZERS["adamw"].recipe["betas"]
-        return {
-            "weights": AdamW([("weights", packed.values)], lr=self.lr, weight_decay=0.0, betas=betas),
-            "widths": AdamW([("widths", packed.widths)], lr=self.width_lr, weight_decay=0.0, betas=_WIDTH_BETAS),
-        }
+        groups = [
+            {"params": [("weights", packed.values)], "lr": self.lr, "betas": self.betas},
+            {"params": [("widths", packed.widths)], "lr": self.width_lr, "betas": self.width_betas},
+        ]
+        return {"packed": AdamW(groups, weight_decay=0.0)}
 
     def _by_layer(self, network: QuantNetwork) -> dict[str, Optimizer]:
         """Optimizers of all parameters as the layers have them."""
@@ -142,14 +149,20 @@ class FitConfig:
         for _, parameter in named:
             parameter.requires_grad_(False)
         try:
-            weights = for_model(network, self.optimizer, lr=self.lr, weight_decay=self.weight_decay)
+            weights = for_model(
+                network, self.optimizer, lr=self.lr, weight_decay=self.weight_decay, adamw={"betas": self.betas}
+            )
         finally:
             for _, parameter in named:
                 parameter.requires_grad_(True)
         found: dict[str, Optimizer] = {"weights": weights}
         if named:
-            found["widths"] = AdamW(named, lr=self.width_lr, weight_decay=0.0, betas=_WIDTH_BETAS)
+            found["widths"] = AdamW(named, lr=self.width_lr, weight_decay=0.0, betas=self.width_betas)
         return found
+
+
+def _are_decays(betas: tuple[float, float]) -> bool:
+    return len(betas) == 2 and all(0 <= beta < 1 for beta in betas)
 
 
 def check_objective(name: str) -> None:
@@ -158,8 +171,8 @@ def check_objective(name: str) -> None:
         raise unknown("objective", name, OBJECTIVES)
 
 
-def set_rates(optimizers: dict[str, torch.optim.Optimizer], config: FitConfig, factor: float) -> None:
+def set_rates(optimizers: dict[str, Optimizer], factor: float) -> None:
     """Give every group its learning rate for a step."""
-    for label, optimizer in optimizers.items():
+    for optimizer in optimizers.values():
         for group in optimizer.param_groups:
-            group["lr"] = factor * (config.width_lr if label == "widths" else config.lr)
+            group["lr"] = factor * group["initial_lr"]

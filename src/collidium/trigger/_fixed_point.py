@@ -315,21 +315,23 @@ class _Bits(torch.autograd.Function):
     """Bits of a format, not below 0, with the gradient of the real-valued widths."""
 
     @staticmethod
-    def forward(ctx: Any, f: Tensor, i: Tensor, sign: Tensor | None) -> Tensor:
+    def forward(ctx: Any, f: Tensor, i: Tensor, sign: Tensor | None, has_lone_sign: bool) -> Tensor:
         bits = (f.round() + i.round()).clamp_min_(0)
+        if has_lone_sign and sign is not None:
+            bits += sign
         is_used = bits > 0
         ctx.save_for_backward(is_used)
-        return bits if sign is None else bits + sign * is_used
+        return bits if sign is None or has_lone_sign else bits + sign * is_used
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
         (grad,) = grads
         (is_used,) = ctx.saved_tensors
         grad = grad * is_used
-        return grad, grad if ctx.needs_input_grad[1] else None, None
+        return grad, grad if ctx.needs_input_grad[1] else None, None, None
 
 
-def num_bits(f: Tensor, i: Tensor, sign: Tensor | None = None) -> Tensor:
+def num_bits(f: Tensor, i: Tensor, sign: Tensor | None = None, *, has_lone_sign: bool = False) -> Tensor:
     """Bits of formats: rounded widths, with the gradient of the real ones and none where there is no bit left.
 
     Parameters
@@ -337,7 +339,10 @@ def num_bits(f: Tensor, i: Tensor, sign: Tensor | None = None) -> Tensor:
     f, i : Tensor, shape
         Fractional and integer bits as real numbers.
     sign : Tensor, shape, optional
-        Sign bits, counted where there is another bit.
+        Sign bits.
+    has_lone_sign : bool
+        Whether a sign counts where there is no other bit, as in the format of 0 and -1; the sign must then be that of
+        values that occur.
 
     Returns
     -------
@@ -349,5 +354,5 @@ def num_bits(f: Tensor, i: Tensor, sign: Tensor | None = None) -> Tensor:
     >>> num_bits(torch.tensor([2.4, -3.0]), torch.tensor([1.0, 1.0]), torch.ones(2))
     tensor([4., 0.])
     """
-    out: Tensor = _Bits.apply(f, i, sign)  # type: ignore[no-untyped-call]  # as above
+    out: Tensor = _Bits.apply(f, i, sign, has_lone_sign)  # type: ignore[no-untyped-call]  # as above
     return out

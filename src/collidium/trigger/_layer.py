@@ -34,6 +34,9 @@ class QuantLayer(nn.Module):
     def freeze(self, *wires: Any) -> Any:
         """Append the integer nodes of the deployed layer."""
 
+    def start_trace(self) -> None:
+        """Forget what was seen of the data, if the layer keeps any; called before a network is calibrated."""
+
     def settle(self) -> None:
         """Make frozen tables, if the layer has any; called once a network is calibrated."""
 

@@ -16,19 +16,28 @@ from collidium.artifact import InputError
 from collidium.firmware import Format, Formats, LookupTable, Overflow, Quantize, Rounding, Select, Shift, Sum, Table
 from collidium.trigger._cells import Cells, find_cells, look_up
 from collidium.trigger._edge_function import EdgeWeights, affine_norm, edge_outputs, hidden_units
-from collidium.trigger._fixed_point import exact_exp2, integer_bits, round_to
+from collidium.trigger._fixed_point import exact_exp2, integer_bits, num_bits
 from collidium.trigger._layer import QuantLayer
-from collidium.trigger._lut_function import cell_bits, cell_codes, code_values, look_up_trained
+from collidium.trigger._lut_function import (
+    EntryModes,
+    cell_bits,
+    cell_codes,
+    code_values,
+    look_up_trained,
+    quantize_entries,
+)
 from collidium.trigger._quantizer import Quantizer
 from collidium.trigger._quantizer_config import QuantizerConfig
 from collidium.trigger._wire import Wire
 
 ADDRESS = QuantizerConfig(rounding=Rounding.TRN, f=3.0)
-ENTRY = QuantizerConfig(f=4.0)
+ENTRY = QuantizerConfig(overflow=Overflow.SAT_SYM, integer_bits="trained", f=4.0)
 LUT_INPUTS = 6
 WIDEST_TABLE = 16
 _VALUES_AT_ONCE = 1 << 20
 _MOMENTUM = 0.1
+_SLOPE, _HEIGHT = 0.03, 0.07
+"""Standard deviations of the functions' first weights."""
 
 
 def lut_cost(b_in: Tensor, b_out: Tensor) -> Tensor:
@@ -130,7 +139,10 @@ class LutDense(QuantLayer):
     -----
     The function of an edge is a perceptron of one hidden layer of tanh. In training it is evaluated for each code, see
     :func:`look_up_trained`; when deployed the table is an array of integers, made once, which :meth:`freeze` hands on.
-    An address that is truncated stands for the centre of its interval.
+    It starts small and nearly linear, so that edges grow apart and those that are not needed end without a bit. Entries
+    saturate at a range that is trained: a few rare codes do not decide how many bits all entries have.
+    An address that is truncated stands for the centre of its interval; one below or above all that the data had when
+    the network was calibrated has the entry of the lowest or the highest.
 
     References
     ----------
@@ -144,6 +156,8 @@ class LutDense(QuantLayer):
     """
 
     groups: Tensor
+    low: Tensor
+    high: Tensor
     mean: Tensor
     variance: Tensor
 
@@ -167,21 +181,31 @@ class LutDense(QuantLayer):
         self.register_buffer("groups", torch.from_numpy(order.reshape(G, K).T.copy()))
         self.address = Quantizer(address, (K, G, U))
         self.entry = Quantizer(entry, (G, U), is_constant=True)
-        self.w1 = nn.Parameter(torch.randn(hidden, K, G, U) / math.sqrt(K))
-        self.b1 = nn.Parameter(torch.randn(hidden, G, U))
-        self.w2 = nn.Parameter(torch.randn(hidden, G, U) / math.sqrt(hidden))
+        self.w1 = nn.Parameter(_SLOPE * torch.randn(hidden, K, G, U) / math.sqrt(K))
+        self.b1 = nn.Parameter(torch.zeros(hidden, G, U))
+        self.w2 = nn.Parameter(_HEIGHT * torch.randn(hidden, G, U))
         self.b2 = nn.Parameter(torch.zeros(G, U))
         self.gain = nn.Parameter(torch.ones(U)) if has_norm else None
         self.offset = nn.Parameter(torch.zeros(U)) if has_norm else None
         self.register_buffer("mean", torch.zeros(U))
         self.register_buffer("variance", torch.ones(U))
+        self.register_buffer("low", torch.full((K, G), -torch.inf))
+        self.register_buffer("high", torch.full((K, G), torch.inf))
         self._tables: FrozenTables | None = None
 
     def train(self, mode: bool = True) -> LutDense:
-        """Forget the frozen tables with every change of state."""
+        """Forget the frozen tables with every change of state, and the range of the data when training goes on."""
         self._tables = None
+        if mode:
+            self.low.fill_(-torch.inf)
+            self.high.fill_(torch.inf)
         super().train(mode)
         return self
+
+    def start_trace(self) -> None:
+        """Forget the range of the data."""
+        self.low.fill_(torch.inf)
+        self.high.fill_(-torch.inf)
 
     def compute(self, x: Tensor) -> Tensor:
         """Map (N, *shape) to (N, *shape[:-1], num_outputs)."""
@@ -196,8 +220,17 @@ class LutDense(QuantLayer):
         return out.reshape(*x.shape[:-1], -1)
 
     def ebops(self) -> Tensor:
-        """Physical look-up tables, for all places of the leading axes."""
-        return lut_cost(self.address.width().sum(0), self.entry.width()) * math.prod(self.shape[:-1])
+        """Physical look-up tables for all places of the leading axes, of the trained widths or of the frozen tables."""
+        if self.training:
+            q = self.address
+            address, entry = num_bits(q.f, q.i, q.k, has_lone_sign=True).sum(0), self.entry.width()
+        else:
+            frozen = self.tables()
+            address = torch.from_numpy(frozen.bits).to(self.w1)
+            zero = torch.zeros((), device=self.w1.device)
+            low, high = (ends.to(self.w1.dtype) for ends in torch.aminmax(frozen.codes, dim=1))
+            entry = integer_bits(low, high, zero) + (low < 0)
+        return lut_cost(address, entry) * math.prod(self.shape[:-1])
 
     def settle(self) -> None:
         """Make the frozen tables."""
@@ -254,11 +287,11 @@ class LutDense(QuantLayer):
         number = np.arange(1 << bits.max())[:, None]
         digits = (number >> below[:, :, None]) & ((1 << formats.width[:, :, None]) - 1)
         codes = torch.from_numpy(digits + formats.code_min[:, :, None]).double().to(self.w1.device)
-        f = self.address.f.round().double()
-        entries = self._entries(code_values(codes, f, self.address.config.rounding))
+        f, rounding = self.address.f.round().double(), self.address.config.rounding
+        seen = (cell_codes(edge[..., None].double(), f, rounding) for edge in (self.low, self.high))
+        entries = self._entries(code_values(torch.clamp(codes, *seen), f, rounding))
         if not torch.isfinite(entries).all():
             raise InputError("a weight is NaN or infinite; the network cannot be frozen")
-        self._follow_entries(entries)
         return FrozenTables(
             formats=formats,
             bits=bits,
@@ -273,17 +306,19 @@ class LutDense(QuantLayer):
         gain, offset = (None if value is None else value.detach().double() for value in (self.gain, self.offset))
         p = edge_outputs(hidden_units(v, weights), weights)
         scale, shift = affine_norm(gain, offset, self.mean.double(), self.variance.double(), len(p))
-        return round_to(p * scale + shift, self.entry.f.detach().round()[:, None], self.entry.config.rounding)
+        f, i = (width.detach().double()[:, None] for width in (self.entry.f, self.entry.i))
+        return quantize_entries(p * scale + shift, f, i, self._entry_modes())
 
     def _train(self, x: Tensor) -> Tensor:
         norm = None if self.gain is None or self.offset is None else (self.gain, self.offset)
-        roundings = (self.address.config.rounding, self.entry.config.rounding)
-        y, record = look_up_trained(x, self.address.f, self.entry.f, norm, self._weights(), roundings)
+        widths = self.address.f, self.entry.f, self.entry.i
+        y, record = look_up_trained(
+            x, *widths, norm, self._weights(), self.address.config.rounding, self._entry_modes()
+        )
         with torch.no_grad():
             low, needed = self._address_range(record.cells)
             torch.maximum(self.address.i - self.address.config.decay, needed, out=self.address.i)
             self.address.k.copy_(low < 0)
-            self._follow_entries(record.tables)
             self.mean.lerp_(record.mean, _MOMENTUM)
             self.variance.lerp_(record.variance, _MOMENTUM)
         return y
@@ -293,6 +328,8 @@ class LutDense(QuantLayer):
         """Deployed values without overflow, widening the addresses."""
         rounding = self.address.config.rounding
         cells = find_cells(x.double(), cell_bits(self.address.f, rounding).double())
+        torch.minimum(self.low, cells.low.to(self.low.dtype), out=self.low)
+        torch.maximum(self.high, cells.high.to(self.high.dtype), out=self.high)
         low, needed = self._address_range(cells)
         torch.maximum(self.address.i, needed.to(self.address.i.dtype), out=self.address.i)
         torch.maximum(self.address.k, (low < 0).to(self.address.k.dtype), out=self.address.k)
@@ -320,18 +357,15 @@ class LutDense(QuantLayer):
     def _weights(self) -> EdgeWeights:
         return EdgeWeights(self.w1, self.b1, self.w2, self.b2)
 
+    def _entry_modes(self) -> EntryModes:
+        return EntryModes(self.entry.k, self.entry.config.rounding, self.entry.config.overflow)
+
     def _address_range(self, cells: Cells) -> tuple[Tensor, Tensor]:
         """Smallest address that samples had on each edge, and the integer bits that they need, (K, G, U)."""
         f, rounding = self.address.f.detach().round(), self.address.config.rounding
         low, high = (cell_codes(edge[..., None], f, rounding)[:, :, 0] for edge in (cells.low, cells.high))
         step = exact_exp2(-f, low.dtype)
         return low, integer_bits(low * step, high * step, f)
-
-    def _follow_entries(self, entries: Tensor) -> None:
-        """Set the range of each table's entries, (G, C, U)."""
-        low, high = entries.amin(1), entries.amax(1)
-        self.entry.i.copy_(integer_bits(low, high, self.entry.f.detach().round()))
-        self.entry.k.copy_(low < 0)
 
     def _joined(self, parts: list[Wire], frozen: FrozenTables) -> Wire:
         """Lay the codes of several inputs side by side: an address without fractional bits."""
@@ -348,11 +382,10 @@ class LutDense(QuantLayer):
 
 def _check(address: QuantizerConfig, entry: QuantizerConfig, num_inputs: int, inputs_per_table: int) -> None:
     """Refuse what a table cannot be."""
-    for name, config in (("address", address), ("entry", entry)):
-        if config.integer_bits != "tracked" or config.overflow is not Overflow.WRAP:
-            raise InputError(
-                f"{name}: the range of a table follows the data; integer_bits='tracked' and WRAP are needed"
-            )
+    if address.integer_bits != "tracked" or address.overflow is not Overflow.WRAP:
+        raise InputError("address: the range of a table follows the data; integer_bits='tracked' and WRAP are needed")
+    if entry.integer_bits != "trained":
+        raise InputError("entry: the range of entries is trained; integer_bits='trained' is needed")
     if address.rounding not in (Rounding.TRN, Rounding.RND):
         raise InputError(f"address rounding is {address.rounding}, TRN or RND is needed")
     if inputs_per_table < 1 or num_inputs % inputs_per_table:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from collidium.firmware import Rounding
+from collidium.firmware import Overflow, Rounding
 from collidium.trigger._cells import Cells, CellSums, find_cells, look_up
 from collidium.trigger._edge_function import (
     NORM_EPSILON,
@@ -22,9 +22,32 @@ from collidium.trigger._edge_function import (
     unit_slopes,
     weight_gradients,
 )
-from collidium.trigger._fixed_point import LN2, exact_exp2, round_to
+from collidium.trigger._fixed_point import LN2, exact_exp2, quantize_saturated
 
 _ROWS_AT_ONCE = 1024
+
+
+class EntryModes(NamedTuple):
+    """How entries are quantized, beside their widths.
+
+    Attributes
+    ----------
+    k : Tensor, (G, U)
+        Sign bits.
+    rounding : Rounding
+        What happens to bits below the step.
+    overflow : Overflow
+        ``SAT`` or ``SAT_SYM``.
+    """
+
+    k: Tensor
+    rounding: Rounding
+    overflow: Overflow
+
+
+def quantize_entries(t: Tensor, f: Tensor, i: Tensor, modes: EntryModes) -> Tensor:
+    """Entries (G, C, U) of functions with values t, for widths (G, 1, U)."""
+    return quantize_saturated(t, f, i, modes.k[:, None], modes.rounding, modes.overflow)
 
 
 def cell_bits(f: Tensor, rounding: Rounding) -> Tensor:
@@ -80,19 +103,21 @@ class _LookUp(torch.autograd.Function):
         x: Tensor,
         f_in: Tensor,
         f_out: Tensor,
+        i_out: Tensor,
         gain: Tensor | None,
         offset: Tensor | None,
         w1: Tensor,
         b1: Tensor,
         w2: Tensor,
         b2: Tensor,
-        roundings: tuple[Rounding, Rounding],
+        rounding: Rounding,
+        entry: EntryModes,
         record: LutRecord,
     ) -> Tensor:
         weights = EdgeWeights(w1, b1, w2, b2)
         whole = f_in.round()
-        record.cells = cells = find_cells(x, cell_bits(f_in, roundings[0]))
-        v = code_values(cell_codes(cells.lower, whole, roundings[0]), whole, roundings[0])
+        record.cells = cells = find_cells(x, cell_bits(f_in, rounding))
+        v = code_values(cell_codes(cells.lower, whole, rounding), whole, rounding)
         h = hidden_units(v, weights)
         p = edge_outputs(h, weights)
         record.counts = torch.bincount(cells.rows.flatten(), minlength=p[..., 0].numel()).view(p.shape[:2])
@@ -100,22 +125,27 @@ class _LookUp(torch.autograd.Function):
         record.mean = (share * p).sum((0, 1))
         record.variance = (share * (p - record.mean).square_()).sum((0, 1))
         scale, shift = affine_norm(gain, offset, record.mean, record.variance, len(p))
-        t = p * scale + shift
-        fine = f_out.round()[:, None]
-        record.tables = round_to(t, fine, roundings[1])
-        ctx.save_for_backward(x, cells.rows, v, h, p, t - record.tables, gain, *weights)
+        with torch.enable_grad():
+            ctx.content = [
+                part.detach().requires_grad_() for part in (p * scale + shift, f_out[:, None], i_out[:, None])
+            ]
+            t, f, i = ctx.content
+            ctx.entries = quantize_entries(t, f, i, entry)
+        record.tables = ctx.entries.detach()
+        ctx.save_for_backward(x, cells.rows, v, h, p, gain, *weights)
         ctx.record, ctx.scale = record, scale
         return look_up(record.tables, cells.rows)
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Any, ...]:
         (grad,) = grads
-        x, rows, v, h, p, error, gain, *rest = ctx.saved_tensors
+        x, rows, v, h, p, gain, *rest = ctx.saved_tensors
         weights, record = EdgeWeights(*rest), ctx.record
         sums = CellSums(rows, record.counts)
         extended = functional.pad(grad, (0, 1), value=1.0)
         S0, N0 = _split(sums.sum(extended))
-        grad_f_out = (S0 * error).sum(1).mul_(LN2)
+        (passes,) = torch.autograd.grad(ctx.entries, ctx.content[:1], torch.ones_like(S0), retain_graph=True)
+        S0, grad_f_out, grad_i_out = torch.autograd.grad(ctx.entries, ctx.content, S0)
         grad_gain = grad_offset = None
         excess: Tensor | float = 0.0
         if gain is not None:
@@ -126,22 +156,24 @@ class _LookUp(torch.autograd.Function):
         grad_p = (S0 + N0 * excess).mul_(ctx.scale)
         units = unit_slopes(h, weights)
         slopes = edge_slopes(units, weights).mul_(ctx.scale)
-        grad_x = _input_gradient(rows, grad, slopes, excess) if ctx.needs_input_grad[0] else None
+        grad_x = _input_gradient(rows, grad, slopes, passes, excess) if ctx.needs_input_grad[0] else None
         grad_f_in = None
         if ctx.needs_input_grad[1]:
             parts = []
             for k in range(len(v)):
                 S1, N1 = _split(sums.sum(extended, x[:, k].T.contiguous()))
-                moment = (S1 + N1 * excess).sub_((S0 + N0 * excess).mul_(v[k]))
+                moment = (S1.mul_(passes) + N1 * excess).sub_((S0 + N0 * excess).mul_(v[k]))
                 parts.append((slopes[k] * moment).sum(1))
             grad_f_in = torch.stack(parts).mul_(LN2)
         return (
             grad_x,
             grad_f_in,
-            grad_f_out,
+            grad_f_out[:, 0],
+            grad_i_out[:, 0],
             grad_gain,
             grad_offset,
             *weight_gradients(v, h, units, grad_p),
+            None,
             None,
             None,
         )
@@ -152,11 +184,11 @@ def _split(sums: Tensor) -> tuple[Tensor, Tensor]:
     return sums[..., :-1], sums[..., -1:]
 
 
-def _input_gradient(rows: Tensor, grad: Tensor, slopes: Tensor, excess: Tensor | float) -> Tensor:
+def _input_gradient(rows: Tensor, grad: Tensor, slopes: Tensor, passes: Tensor, excess: Tensor | float) -> Tensor:
     """Gradient (M, K, G) of the inputs: through the sample's own entries and through the batch statistics."""
     K, U = len(slopes), slopes.shape[-1]
     own = (slopes * excess).sum(-1, keepdim=True)
-    tables = torch.cat([slopes, own], dim=-1).reshape(K, -1, U + 1)
+    tables = torch.cat([slopes * passes, own], dim=-1).reshape(K, -1, U + 1)
     vector = functional.pad(grad, (0, 1), value=1.0)[..., None]
     out = torch.empty(len(rows), K, rows.shape[1], dtype=grad.dtype, device=grad.device)
     for start in range(0, len(rows), _ROWS_AT_ONCE):
@@ -170,9 +202,11 @@ def look_up_trained(
     x: Tensor,
     f_in: Tensor,
     f_out: Tensor,
+    i_out: Tensor,
     norm: tuple[Tensor, Tensor] | None,
     weights: EdgeWeights,
-    roundings: tuple[Rounding, Rounding],
+    rounding: Rounding,
+    entry: EntryModes,
 ) -> tuple[Tensor, LutRecord]:
     """A layer of tables in training.
 
@@ -182,14 +216,16 @@ def look_up_trained(
         The K inputs of each of G groups.
     f_in : Tensor, (K, G, U)
         Fractional bits of the input of each edge (g, o), real numbers of which the nearest whole ones are used.
-    f_out : Tensor, (G, U)
-        Fractional bits of each table's entries.
+    f_out, i_out : Tensor, (G, U)
+        Fractional and integer bits of each table's entries.
     norm : (gain, offset), each a Tensor (U,), or None
         Batch normalisation of the functions' outputs, with the statistics of the batch over samples and groups.
     weights : EdgeWeights
         The functions.
-    roundings : (Rounding, Rounding)
-        Of inputs (``TRN`` or ``RND``) and of entries.
+    rounding : Rounding
+        Of the inputs, ``TRN`` or ``RND``.
+    entry : EntryModes
+        Of the entries.
 
     Returns
     -------
@@ -203,7 +239,8 @@ def look_up_trained(
     An edge sees its input quantized, so its function has few different arguments: they are evaluated once for each
     code, and a sample costs one table look-up. The gradients are those of the evaluation sample by sample, regrouped:
     with the cell sums ``S0 = sum dL/dy`` and ``S1 = sum x dL/dy``, every derivative is a sum over cells, and the widths
-    get ``ln 2 sum dL/dx_q (x - x_q)`` and ``ln 2 sum_cells S0 (t - T)``. The batch statistics share in all of them.
+    get ``ln 2 sum dL/dx_q (x - x_q)`` and, inside the entries' range, ``ln 2 sum_cells S0 (t - T)``; outside of it they
+    get the derivatives of its limits, and nothing else does. The batch statistics share in all of them.
 
     References
     ----------
@@ -213,12 +250,13 @@ def look_up_trained(
     --------
     >>> weights = EdgeWeights(torch.ones(1, 1, 1, 1), torch.zeros(1, 1, 1), torch.ones(1, 1, 1), torch.zeros(1, 1))
     >>> x = torch.tensor([[[0.9]], [[-0.1]]])
-    >>> both = (Rounding.RND, Rounding.RND)
-    >>> y, _ = look_up_trained(x, torch.ones(1, 1, 1), torch.full((1, 1), 3.0), None, weights, both)
+    >>> f_in, f_out, i_out = torch.ones(1, 1, 1), torch.full((1, 1), 3.0), torch.full((1, 1), -1.0)
+    >>> entry = EntryModes(torch.ones(1, 1), Rounding.RND, Overflow.SAT_SYM)
+    >>> y, _ = look_up_trained(x, f_in, f_out, i_out, None, weights, Rounding.RND, entry)
     >>> y.flatten().tolist()
-    [0.75, 0.0]
+    [0.375, 0.0]
     """
     gain, offset = (None, None) if norm is None else norm
     record = LutRecord()
-    y: Tensor = _LookUp.apply(x, f_in, f_out, gain, offset, *weights, roundings, record)  # type: ignore[no-untyped-call]  # torch leaves apply untyped
+    y: Tensor = _LookUp.apply(x, f_in, f_out, i_out, gain, offset, *weights, rounding, entry, record)  # type: ignore[no-untyped-call]  # torch leaves apply untyped
     return y, record

@@ -166,6 +166,8 @@ class QuantNetwork(nn.Module):
         quantizers = list(self.quantizers())
         for quantizer in quantizers:
             quantizer.start_trace()
+        for _, layer in self.layers():
+            layer.start_trace()
         try:
             for batch in batches:
                 self(*batch)
