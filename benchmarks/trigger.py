@@ -401,7 +401,7 @@ def peer_front(kind: Kind, python: Path) -> tuple[list[Point], int]:
 def accuracy_at(front: list[Point], lut: float) -> float | None:
     """Accuracy of a front at a number of cells: the best below, and straight lines in log(cells) in between."""
     ordered = sorted(front, key=lambda p: p.lut)
-    if not ordered[0].lut <= lut <= ordered[-1].lut:
+    if lut < ordered[0].lut:
         return None
     best = np.maximum.accumulate([p.accuracy for p in ordered])
     return float(np.interp(np.log(lut), np.log([p.lut for p in ordered]), best))

@@ -126,6 +126,8 @@ class DenseChain:
     def clip(self) -> None:
         """Bring trained widths back into their limits; then their powers, as optimizers may count no versions."""
         self._cost = None
+        for quantizer in self.quantizers:
+            quantizer.known_powers = None
         self._powers, are_within = self._new_powers()
         if not are_within:
             for quantizer in self.quantizers:

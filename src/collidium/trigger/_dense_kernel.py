@@ -6,11 +6,12 @@ layer. ``sizes`` has the number of inputs and the widths of the layers.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, TypeAlias, TypeVar
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
+
+from collidium.trigger._machine_code import Reals, machine_code
 
 TILE = 256
 BLOCK = 4
@@ -20,27 +21,10 @@ _HALF = np.float32(0.5)
 _ZERO = np.float32(0.0)
 _ONE = np.float32(1.0)
 
-Function = TypeVar("Function", bound=Callable[..., object])
-Reals: TypeAlias = NDArray[np.float32]
 Sizes: TypeAlias = NDArray[np.int64]
 
 
-def _machine_code(fastmath: bool | set[str] = False) -> Callable[[Function], Function]:
-    """Compile at the first call, and keep the result for other processes where there is a place to write to."""
-    from numba import njit
-
-    def decorate(function: Function) -> Function:
-        try:
-            compiled: Any = njit(cache=True, fastmath=fastmath)(function)
-        except RuntimeError:
-            compiled = njit(fastmath=fastmath)(function)
-        found: Function = compiled
-        return found
-
-    return decorate
-
-
-@_machine_code()
+@machine_code()
 def widths_to_powers(widths: Reals, low: float, high: float, powers: Reals) -> bool:
     """Write the rounded widths, and ``2**whole`` and ``2**-whole`` by the bits of the floating-point numbers.
 
@@ -59,7 +43,7 @@ def widths_to_powers(widths: Reals, low: float, high: float, powers: Reals) -> b
     return are_within
 
 
-@_machine_code()
+@machine_code()
 def quantize(values: Reals, powers: Reals, rounded: Reals) -> None:
     """Round weights and biases half up."""
     scale, step = powers[1], powers[2]
@@ -67,13 +51,13 @@ def quantize(values: Reals, powers: Reals, rounded: Reals) -> None:
         rounded[j] = np.floor(values[j] * scale[j] + _HALF) * step[j]
 
 
-@_machine_code()
+@machine_code()
 def _padded(size: int) -> int:
     """The next multiple of the block, in which rows of matrices are taken."""
     return (size + BLOCK - 1) // BLOCK * BLOCK
 
 
-@_machine_code()
+@machine_code()
 def num_rows(sizes: Sizes) -> int:
     """Rows that the inputs of all layers take."""
     total = 0
@@ -82,7 +66,7 @@ def num_rows(sizes: Sizes) -> int:
     return total
 
 
-@_machine_code()
+@machine_code()
 def _matrices(rounded: Reals, sizes: Sizes, is_turned: bool) -> Reals:
     """Matrices of all layers, each filled up with zeros to whole blocks; outputs by inputs, or turned."""
     total = 0
@@ -101,7 +85,7 @@ def _matrices(rounded: Reals, sizes: Sizes, is_turned: bool) -> Reals:
     return filled
 
 
-@_machine_code(_SUMS)
+@machine_code(_SUMS)
 def add_products(out: Reals, matrix: Reals, rows: Reals, num_out: int, num_in: int) -> None:
     """Add ``matrix @ rows`` to ``out``: (num_out, num_in), (num_in, TILE) and (num_out, TILE), all flat."""
     for u in range(0, num_out, BLOCK):
@@ -121,7 +105,7 @@ def add_products(out: Reals, matrix: Reals, rows: Reals, num_out: int, num_in: i
                 target[n + 3 * TILE] += z0 * a + z1 * b + z2 * c + z3 * d
 
 
-@_machine_code(_SUMS)
+@machine_code(_SUMS)
 def add_inner_products(out: Reals, left: Reals, right: Reals, num_left: int, num_right: int) -> None:
     """Add ``left @ right.T`` to ``out``: (num_left, TILE), (num_right, TILE) and (num_left, num_right), all flat."""
     for u in range(0, num_left, 2):
@@ -152,14 +136,14 @@ def add_inner_products(out: Reals, left: Reals, right: Reals, num_left: int, num
             out[place + 3] += b3
 
 
-@_machine_code()
+@machine_code()
 def round_row(x: Reals, scale: np.float32, step: np.float32, out: Reals) -> None:
     """Round the values of a tile half up."""
     for n in range(TILE):
         out[n] = np.floor(x[n] * scale + _HALF) * step
 
 
-@_machine_code()
+@machine_code()
 def largest(row: Reals, found: np.int32) -> np.int32:
     """Bits, without the sign, of the largest absolute value of a tile, if they are more than those found so far."""
     bits = row.view(np.int32)
@@ -169,7 +153,7 @@ def largest(row: Reals, found: np.int32) -> np.int32:
     return found
 
 
-@_machine_code(_SUMS)
+@machine_code(_SUMS)
 def error_sum(grad: Reals, x: Reals, near: Reals) -> np.float32:
     """Sum of gradients times rounding errors of a tile."""
     total = _ZERO
@@ -178,7 +162,7 @@ def error_sum(grad: Reals, x: Reals, near: Reals) -> np.float32:
     return total
 
 
-@_machine_code(_SUMS)
+@machine_code(_SUMS)
 def _total(row: Reals) -> np.float32:
     total = _ZERO
     for n in range(TILE):
@@ -186,7 +170,7 @@ def _total(row: Reals) -> np.float32:
     return total
 
 
-@_machine_code()
+@machine_code()
 def forward(x: Reals, rounded: Reals, sizes: Sizes, powers: Reals, kept: Reals, out: Reals, seen: Reals) -> None:
     """Compute the layers.
 
@@ -251,7 +235,7 @@ def forward(x: Reals, rounded: Reals, sizes: Sizes, powers: Reals, kept: Reals, 
                 out[first + n, u] = result[u * TILE + n]
 
 
-@_machine_code()
+@machine_code()
 def backward(
     grad: Reals,
     kept: Reals,
@@ -333,7 +317,7 @@ def backward(
         widths[j] *= _LN2
 
 
-@_machine_code()
+@machine_code()
 def follow(rounded: Reals, seen: Reals, powers: Reals, decay: Reals, integers: Reals) -> None:
     """Set integer bits to what values need; those of data shrink by ``decay`` at most.
 
@@ -354,7 +338,7 @@ def follow(rounded: Reals, seen: Reals, powers: Reals, decay: Reals, integers: R
         integers[count + j] = max(integers[count + j] - decay[j], numbers[count + j])
 
 
-@_machine_code(_SUMS)
+@machine_code(_SUMS)
 def cost(sizes: Sizes, powers: Reals, integers: Reals, signs: Reals, slopes: Reals, result: Reals) -> None:
     """Effective bit operations, and their slopes in all widths.
 

@@ -13,6 +13,7 @@ from collidium.train import SCHEDULES
 from collidium.trigger._beta import RAMP, BetaSchedule, CostTarget
 from collidium.trigger._losses import OBJECTIVES
 from collidium.trigger._network import QuantNetwork
+from collidium.trigger._packed_adamw import PackedAdamW
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,7 +141,7 @@ class FitConfig:
             {"params": [("weights", packed.values)], "lr": self.lr, "betas": self.betas},
             {"params": [("widths", packed.widths)], "lr": self.width_lr, "betas": self.width_betas},
         ]
-        return {"packed": AdamW(groups, weight_decay=0.0)}
+        return {"packed": PackedAdamW(groups, weight_decay=0.0)}
 
     def _by_layer(self, network: QuantNetwork) -> dict[str, Optimizer]:
         """Optimizers of all parameters as the layers have them."""
