@@ -27,6 +27,18 @@ def test_only_visited_cells_are_kept_when_there_are_many() -> None:
     assert cells.rows.flatten().tolist() == [0, 1, 2, 3]
 
 
+@pytest.mark.parametrize("K", [1, 2])
+def test_marking_finds_the_cells_that_sorting_finds(K: int) -> None:
+    x = torch.randint(-3, 4, (400, K, 5)).float() * torch.arange(1, 6)
+    cells = find_cells(x, torch.zeros(K, 5))
+    for g in range(5):
+        wanted = torch.unique(x[:, :, g], dim=0)
+        own = cells.lower[:, g].T
+        assert torch.equal(own[: len(wanted)], wanted)
+        assert torch.equal(own[cells.rows[:, g] - g * cells.num_cells], x[:, :, g])
+    assert cells.num_cells == 7**K
+
+
 def test_sums_over_cells_are_index_sums() -> None:
     rows = torch.randint(0, 7, (50, 3)) + torch.arange(3) * 7
     values, weights = torch.randn(50, 4), torch.randn(3, 50)

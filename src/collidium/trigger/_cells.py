@@ -51,14 +51,13 @@ def find_cells(x: Tensor, f: Tensor) -> Cells:
     Returns
     -------
     Cells
-        All cells from the lowest to the highest sample of each input; only those with samples where that would be more
-        than the samples themselves.
+        Those with samples in them, ascending, padded to equal numbers.
 
     Examples
     --------
     >>> cells = find_cells(torch.tensor([[[0.6]], [[-0.1]], [[0.7]]]), torch.ones(1, 1))
     >>> cells.rows.flatten().tolist(), cells.lower.flatten().tolist()
-    ([2, 0, 2], [-0.5, 0.0, 0.5])
+    ([1, 0, 1], [-0.5, 0.5])
     """
     num, K, G = x.shape
     whole = torch.floor(x * exact_exp2(f, x.dtype))
@@ -67,10 +66,8 @@ def find_cells(x: Tensor, f: Tensor) -> Cells:
     radix = [math.prod(sizes[k + 1 :]) for k in range(K)]
     digits = (whole - low).to(torch.int64)
     address = digits[:, 0] if K == 1 else (digits * torch.tensor(radix, device=x.device)[:, None]).sum(1)
-    if math.prod(sizes) <= num:
-        content = torch.arange(math.prod(sizes), device=x.device).expand(G, -1)
-    else:
-        content, address = _visited(address)
+    size = math.prod(sizes)
+    content, address = _visited_of_few(address, size) if size <= num else _visited(address)
     C = content.shape[1]
     place = torch.stack([content // radix[k] % sizes[k] for k in range(K)])
     step = exact_exp2(-f, x.dtype)
@@ -80,6 +77,17 @@ def find_cells(x: Tensor, f: Tensor) -> Cells:
         low=low * step,
         high=high * step,
     )
+
+
+def _visited_of_few(address: Tensor, size: int) -> tuple[Tensor, Tensor]:
+    """As :func:`_visited` for addresses below a size, found by marking them."""
+    columns = address.T
+    is_used = torch.zeros(len(columns), size, dtype=torch.bool, device=address.device).scatter_(1, columns, True)
+    place = is_used.cumsum(1).sub_(1)
+    group, used = is_used.nonzero(as_tuple=True)
+    content = torch.zeros(len(columns), int(place[:, -1].max()) + 1, dtype=torch.int64, device=address.device)
+    content[group, place[group, used]] = used
+    return content, place.gather(1, columns).T
 
 
 def _visited(address: Tensor) -> tuple[Tensor, Tensor]:

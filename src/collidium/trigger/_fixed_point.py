@@ -217,34 +217,83 @@ def width_gradient(grad: Tensor, error: Tensor, shape: torch.Size) -> Tensor:
     return (product if product.shape == shape else product.sum_to_size(shape)).mul_(LN2)
 
 
+class Saturated(NamedTuple):
+    """Values saturated to a range and rounded, with what their gradients need.
+
+    Attributes
+    ----------
+    values, error : Tensor, (..., *shape)
+        ``x_q``, and what rounding took away inside the range.
+    above, below : Tensor of bool, (..., *shape)
+        Where x is out of range.
+    k, step, top : Tensor, broadcast to shape
+        Sign bits, ``2**-f`` and ``2**i``.
+    is_free : Tensor of bool
+        Whether i is its own, and not at its floor -f, where it follows f.
+    is_symmetric : bool
+        Whether the lower limit is minus the upper one.
+    """
+
+    values: Tensor
+    error: Tensor
+    above: Tensor
+    below: Tensor
+    k: Tensor
+    step: Tensor
+    top: Tensor
+    is_free: Tensor
+    is_symmetric: bool
+
+    @property
+    def passes(self) -> Tensor:
+        """1 where a gradient passes, inside the range, and 0 elsewhere."""
+        return (self.above | self.below).logical_not_().to(self.values.dtype)
+
+    def width_gradients(self, grad: Tensor, shape: torch.Size) -> tuple[Tensor, Tensor]:
+        """Gradients of f and i, both of a shape."""
+        up = (grad * self.above).sum_to_size(shape)
+        down = (grad * self.below).sum_to_size(shape) * self.k
+        grad_f = (grad * self.error).sum_to_size(shape) + self.step * (up - down if self.is_symmetric else up)
+        grad_i = torch.where(self.is_free, self.top * (up - down), 0)
+        grad_f = torch.where(self.is_free, grad_f, grad_f - self.top * (up - down))
+        return grad_f * LN2, grad_i * LN2
+
+
+def saturate(x: Tensor, f: Tensor, i: Tensor, k: Tensor, rounding: Rounding, overflow: Overflow) -> Saturated:
+    """Saturate and round as :func:`quantize_saturated`, without a graph."""
+    whole = f.round()
+    integer = torch.maximum(i.round(), -whole)
+    low, high = limits(k, integer, whole, overflow, x.dtype)
+    clipped = torch.clamp(x, low, high)
+    values = round_to(clipped, whole, rounding)
+    return Saturated(
+        values=values,
+        error=clipped.sub_(values),
+        above=x > high,
+        below=x < low,
+        k=k,
+        step=exact_exp2(-whole, x.dtype),
+        top=exact_exp2(integer, x.dtype),
+        is_free=i.round() >= -whole,
+        is_symmetric=overflow is Overflow.SAT_SYM,
+    )
+
+
 class _Saturate(torch.autograd.Function):
     """Saturation to a trained range, then rounding to trained steps."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, f: Tensor, i: Tensor, k: Tensor, rounding: Rounding, overflow: Overflow) -> Tensor:
-        whole = f.round()
-        integer = torch.maximum(i.round(), -whole)
-        low, high = limits(k, integer, whole, overflow, x.dtype)
-        clipped = torch.clamp(x, low, high)
-        out = round_to(clipped, whole, rounding)
-        ctx.save_for_backward(x, clipped - out, low, high, whole, integer, k, i.round() >= -whole)
-        ctx.is_symmetric = overflow is Overflow.SAT_SYM
+        ctx.found, ctx.shape = saturate(x, f, i, k, rounding, overflow), f.shape
+        out: Tensor = ctx.found.values
         return out
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
         (grad,) = grads
-        x, error, low, high, f, i, k, is_free = ctx.saved_tensors
-        above, below = x > high, x < low
-        grad_x = grad.masked_fill(above | below, 0)
-        step, top = exact_exp2(-f, x.dtype), exact_exp2(i, x.dtype)
-        up = (grad * above).sum_to_size(f.shape)
-        down = (grad * below).sum_to_size(f.shape) * k
-        grad_f = (grad * error).sum_to_size(f.shape) + step * (up - down if ctx.is_symmetric else up)
-        # where i stands at its floor -f the range has no integer bits left, and i follows f
-        grad_i = torch.where(is_free, top * (up - down), 0)
-        grad_f = torch.where(is_free, grad_f, grad_f - top * (up - down))
-        return grad_x, grad_f * LN2, grad_i * LN2, None, None, None
+        found: Saturated = ctx.found
+        grad_f, grad_i = found.width_gradients(grad, ctx.shape)
+        return grad.masked_fill(found.above | found.below, 0), grad_f, grad_i, None, None, None
 
 
 def quantize_tracked(x: Tensor, f: Tensor, rounding: Rounding, powers: Powers | None = None) -> Tensor:

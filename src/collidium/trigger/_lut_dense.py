@@ -307,7 +307,7 @@ class LutDense(QuantLayer):
         p = edge_outputs(hidden_units(v, weights), weights)
         scale, shift = affine_norm(gain, offset, self.mean.double(), self.variance.double(), len(p))
         f, i = (width.detach().double()[:, None] for width in (self.entry.f, self.entry.i))
-        return quantize_entries(p * scale + shift, f, i, self._entry_modes())
+        return quantize_entries(p * scale + shift, f, i, self._entry_modes()).values
 
     def _train(self, x: Tensor) -> Tensor:
         norm = None if self.gain is None or self.offset is None else (self.gain, self.offset)

@@ -22,7 +22,7 @@ from collidium.trigger._edge_function import (
     unit_slopes,
     weight_gradients,
 )
-from collidium.trigger._fixed_point import LN2, exact_exp2, quantize_saturated
+from collidium.trigger._fixed_point import LN2, Saturated, exact_exp2, saturate
 
 _ROWS_AT_ONCE = 1024
 
@@ -45,9 +45,9 @@ class EntryModes(NamedTuple):
     overflow: Overflow
 
 
-def quantize_entries(t: Tensor, f: Tensor, i: Tensor, modes: EntryModes) -> Tensor:
+def quantize_entries(t: Tensor, f: Tensor, i: Tensor, modes: EntryModes) -> Saturated:
     """Entries (G, C, U) of functions with values t, for widths (G, 1, U)."""
-    return quantize_saturated(t, f, i, modes.k[:, None], modes.rounding, modes.overflow)
+    return saturate(t, f, i, modes.k[:, None], modes.rounding, modes.overflow)
 
 
 def cell_bits(f: Tensor, rounding: Rounding) -> Tensor:
@@ -125,13 +125,8 @@ class _LookUp(torch.autograd.Function):
         record.mean = (share * p).sum((0, 1))
         record.variance = (share * (p - record.mean).square_()).sum((0, 1))
         scale, shift = affine_norm(gain, offset, record.mean, record.variance, len(p))
-        with torch.enable_grad():
-            ctx.content = [
-                part.detach().requires_grad_() for part in (p * scale + shift, f_out[:, None], i_out[:, None])
-            ]
-            t, f, i = ctx.content
-            ctx.entries = quantize_entries(t, f, i, entry)
-        record.tables = ctx.entries.detach()
+        found = ctx.entries = quantize_entries(p * scale + shift, f_out[:, None], i_out[:, None], entry)
+        record.tables = found.values
         ctx.save_for_backward(x, cells.rows, v, h, p, gain, *weights)
         ctx.record, ctx.scale = record, scale
         return look_up(record.tables, cells.rows)
@@ -144,8 +139,9 @@ class _LookUp(torch.autograd.Function):
         sums = CellSums(rows, record.counts)
         extended = functional.pad(grad, (0, 1), value=1.0)
         S0, N0 = _split(sums.sum(extended))
-        (passes,) = torch.autograd.grad(ctx.entries, ctx.content[:1], torch.ones_like(S0), retain_graph=True)
-        S0, grad_f_out, grad_i_out = torch.autograd.grad(ctx.entries, ctx.content, S0)
+        passes = ctx.entries.passes
+        grad_f_out, grad_i_out = ctx.entries.width_gradients(S0, p[:, :1].shape)
+        S0 = S0 * passes
         grad_gain = grad_offset = None
         excess: Tensor | float = 0.0
         if gain is not None:
