@@ -124,6 +124,7 @@ KINDS: dict[str, Callable[[], IntegerModel]] = {
     "layer of tables": lambda: layer_of_tables(4, 3),
     "layer of wider tables": lambda: layer_of_tables(5, 3),
     "layer of wide tables": lambda: layer_of_tables(6, 2),
+    "sum of single bits": lambda: pair(1, Add("z", "x", "y")),
 }
 
 
@@ -140,6 +141,7 @@ def compiled(name: str, number: int = 0) -> Firmware:
         ("relu in front of a sum", 12 * N),
         ("relu in front of a register", 7 * N),
         ("small table", 6),
+        ("sum of single bits", 2 * N),
     ],
 )
 def test_what_an_operation_takes(name: str, cells: int) -> None:
