@@ -98,6 +98,25 @@ def test_long_tensors_train_as_those_of_the_layers() -> None:
     assert not torch.equal(copied(x), packed(x))
 
 
+def test_gradients_without_a_graph_are_those_with_one() -> None:
+    network = moved()
+    x = torch.randn(300, 5, generator=torch.Generator().manual_seed(13))
+    (optimizer,) = FitConfig().optimizers(network).values()
+    tensors = [group["params"][0] for group in optimizer.param_groups]
+    loss = (network(x) ** 3).mean()
+    cost = network.ebops()
+    (loss + 0.01 * cost).backward()
+    wanted = [tensor.grad for tensor in tensors]
+    optimizer.zero_grad()
+    found = network.set_gradients([x], lambda out: (out**3).mean(), 0.01)
+    assert found is not None
+    assert found == (loss.detach(), cost.detach())
+    for tensor, gradient in zip(tensors, wanted, strict=True):
+        torch.testing.assert_close(tensor.grad, gradient, rtol=1e-6, atol=1e-9)
+    assert network.eval().set_gradients([x], torch.mean, 0.0) is None
+    assert deepcopy(network).train().set_gradients([x], torch.mean, 0.0) is None
+
+
 def test_deployment_between_steps_has_the_widths_of_now() -> None:
     network = moved()
     x = torch.randn(200, 5, generator=torch.Generator().manual_seed(12))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from types import ModuleType
 from typing import Any, NamedTuple
@@ -45,11 +45,12 @@ class DenseChain:
         self._unsigned = [torch.zeros_like(quantizer.k) for quantizer in self.quantizers]
         self._packed: Packed | None = None
         self._powers: tuple[tuple[int, ...], Tensor] | None = None
+        self._signs: tuple[tuple[tuple[int, int], ...], Tensor] | None = None
         self._cost: tuple[tuple[int, ...], Tensor] | None = None
 
     def __getstate__(self) -> dict[str, Any]:
         """All but what belongs to the tensors and the graph of the original."""
-        return {**vars(self), "_packed": None, "_cost": None}
+        return {**vars(self), "_packed": None, "_signs": None, "_cost": None}
 
     @classmethod
     def of(cls, entry: QuantInput, layers: Sequence[QuantLayer]) -> DenseChain | None:
@@ -91,6 +92,53 @@ class DenseChain:
         out, cost = _Chain.apply(self, x, *tensors)  # type: ignore[no-untyped-call]  # torch leaves apply untyped
         self._cost = self._versions, cost
         return out
+
+    def run(self, x: Tensor, values: Tensor) -> _Run:
+        """Take a batch (N, F) through all layers, whose weights and biases are ``values``."""
+        kernel, powers = _kernel(), self.powers
+        rounded, seen = torch.empty_like(values), torch.zeros(len(self.decay))
+        kernel.quantize(values.numpy(), powers.numpy(), rounded.numpy())
+        kept = torch.empty(-(-len(x) // kernel.TILE), kernel.num_rows(self.sizes) * kernel.TILE)
+        out, x = torch.empty(len(x), int(self.sizes[-1])), x.contiguous()
+        arrays = x.numpy(), rounded.numpy(), self.sizes, powers.numpy(), kept.numpy(), out.numpy(), seen.numpy()
+        kernel.forward(*arrays)
+        slopes, integers, cost = torch.empty_like(powers[0]), self.follow(rounded, seen), torch.empty(())
+        kernel.cost(self.sizes, powers.numpy(), integers.numpy(), self.signs.numpy(), slopes.numpy(), cost.numpy())
+        return _Run(out, cost, slopes, values, rounded, kept, powers)
+
+    def gradients(self, run: _Run, grad: Tensor) -> tuple[Tensor, Tensor]:
+        """Gradients of weights and biases, and of widths without the cost's, from that of the output (N, K)."""
+        values, widths = torch.empty_like(run.values), torch.empty_like(run.slopes)
+        arrays = run.kept.numpy(), run.values.numpy(), run.rounded.numpy(), self.sizes, run.powers.numpy()
+        _kernel().backward(grad.contiguous().numpy(), *arrays, values.numpy(), widths.numpy())
+        return values, widths
+
+    def set_gradients(self, x: Tensor, loss: Callable[[Tensor], Tensor], beta: float) -> tuple[Tensor, Tensor] | None:
+        """Set the gradients of what :meth:`pack` made; only the loss has a graph.
+
+        Parameters
+        ----------
+        x : Tensor, (N, F)
+            Batch.
+        loss : callable
+            Of the output (N, K).
+        beta : float
+            Factor on the cost.
+
+        Returns
+        -------
+        loss, cost : Tensor, ()
+            Without graph; None where nothing is packed or the batch cannot be computed here.
+        """
+        packed = self.packed
+        if packed is None or not self.takes(x):
+            return None
+        run = self.run(x, packed.values.detach())
+        value = loss(run.out.requires_grad_())
+        (grad,) = torch.autograd.grad(value, run.out)
+        packed.values.grad, packed.widths.grad = self.gradients(run, grad)
+        packed.widths.grad.add_(run.slopes, alpha=beta)
+        return value.detach(), run.cost
 
     def cost(self) -> Tensor | None:
         """Effective bit operations of the last batch's network, as the layers count them, once; None: not known."""
@@ -152,9 +200,13 @@ class DenseChain:
 
     @property
     def signs(self) -> Tensor:
-        """Sign bits of all quantizers that count where there is another bit."""
-        counted = [quantizer.counted_sign for quantizer in self.quantizers]
-        return _flat([none if sign is None else sign for sign, none in zip(counted, self._unsigned, strict=True)])
+        """Sign bits of all quantizers that count where there is another bit; laid together once for each value."""
+        key = tuple([(id(quantizer.k), quantizer.k._version) for quantizer in self.quantizers])
+        if self._signs is None or self._signs[0] != key:
+            counted = [quantizer.counted_sign for quantizer in self.quantizers]
+            pairs = zip(counted, self._unsigned, strict=True)
+            self._signs = key, _flat([none if sign is None else sign for sign, none in pairs])
+        return self._signs[1]
 
     @property
     def _versions(self) -> tuple[int, ...]:
@@ -179,33 +231,33 @@ class Packed(NamedTuple):
     integers: Tensor
 
 
+class _Run(NamedTuple):
+    """A batch that went through all layers, with what its gradients need."""
+
+    out: Tensor
+    cost: Tensor
+    slopes: Tensor
+    values: Tensor
+    rounded: Tensor
+    kept: Tensor
+    powers: Tensor
+
+
 class _Chain(torch.autograd.Function):
     """Forward and backward through all layers, and the cost of the layers."""
 
     @staticmethod
     def forward(ctx: Any, chain: DenseChain, x: Tensor, *tensors: Tensor) -> tuple[Tensor, Tensor]:
-        kernel, powers = _kernel(), chain.powers
         ctx.is_packed = len(tensors) < len(chain.widths)
         values = tensors[0].detach() if ctx.is_packed else _flat(tensors[: len(chain.weights)])
-        rounded, seen = torch.empty_like(values), torch.zeros(len(chain.decay))
-        kernel.quantize(values.numpy(), powers.numpy(), rounded.numpy())
-        kept = torch.empty(-(-len(x) // kernel.TILE), kernel.num_rows(chain.sizes) * kernel.TILE)
-        out, x = torch.empty(len(x), int(chain.sizes[-1])), x.contiguous()
-        arrays = x.numpy(), rounded.numpy(), chain.sizes, powers.numpy(), kept.numpy(), out.numpy(), seen.numpy()
-        kernel.forward(*arrays)
-        slopes, integers, cost = torch.empty_like(powers[0]), chain.follow(rounded, seen), torch.empty(())
-        kernel.cost(chain.sizes, powers.numpy(), integers.numpy(), chain.signs.numpy(), slopes.numpy(), cost.numpy())
-        ctx.chain, ctx.powers, ctx.slopes = chain, powers, slopes
-        ctx.values, ctx.rounded, ctx.kept = values, rounded, kept
-        return out, cost
+        ctx.chain, ctx.run = chain, chain.run(x, values)
+        return ctx.run.out, ctx.run.cost
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
         chain: DenseChain = ctx.chain
-        values, widths = torch.empty_like(ctx.values), torch.empty_like(ctx.slopes)
-        arrays = ctx.kept.numpy(), ctx.values.numpy(), ctx.rounded.numpy(), chain.sizes, ctx.powers.numpy()
-        _kernel().backward(grads[0].contiguous().numpy(), *arrays, values.numpy(), widths.numpy())
-        widths.addcmul_(ctx.slopes, grads[1])
+        values, widths = chain.gradients(ctx.run, grads[0])
+        widths.addcmul_(ctx.run.slopes, grads[1])
         if ctx.is_packed:
             return None, None, values, widths
         return None, None, *_parts(values, chain.weights), *_parts(widths, chain.widths)

@@ -191,17 +191,26 @@ class _Fit:
 
     def _step(self, x: tuple[Tensor, ...], y: Tensor, beta: float) -> tuple[Tensor, Tensor]:
         """Move weights and widths."""
-        for optimizer in self.optimizers.values():
-            optimizer.zero_grad(set_to_none=True)
-        loss = self.objective.loss(self.whole(*x), y)
-        cost = self.network.ebops()
-        torch.autograd.backward(loss + beta * cost)
+        loss, cost = self._set_gradients(x, y, beta)
         try:
             for optimizer in self.optimizers.values():
                 optimizer.step()
         except NonFiniteGradientError as error:
             raise InputError(f"{self._where()}: {error}; lr={self.config.lr} is likely too large") from error
         self.network.clip_widths()
+        return loss, cost
+
+    def _set_gradients(self, x: tuple[Tensor, ...], y: Tensor, beta: float) -> tuple[Tensor, Tensor]:
+        """Compute loss and cost of a batch, and the gradients of both."""
+        if self.whole is self.network:
+            found = self.network.set_gradients(x, lambda out: self.objective.loss(out, y), beta)
+            if found is not None:
+                return found
+        for optimizer in self.optimizers.values():
+            optimizer.zero_grad(set_to_none=True)
+        loss = self.objective.loss(self.whole(*x), y)
+        cost = self.network.ebops()
+        torch.autograd.backward(loss + beta * cost)
         return loss.detach(), cost.detach()
 
     def _beta(self, step: int) -> float:

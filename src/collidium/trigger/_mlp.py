@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -86,6 +87,12 @@ class MLP(QuantNetwork):
     def pack(self) -> Packed | None:
         """Lay all that is trained side by side in memory, where all layers are dense and trained on the processor."""
         return self.chain.pack() if self.chain is not None and self.chain.is_possible else None
+
+    def set_gradients(
+        self, x: Sequence[Tensor], loss: Callable[[Tensor], Tensor], beta: float
+    ) -> tuple[Tensor, Tensor] | None:
+        """Set the gradients of a loss plus ``beta`` times the cost where all layers are packed."""
+        return self.chain.set_gradients(x[0], loss, beta) if self.chain is not None and self.training else None
 
     def clip_widths(self) -> None:
         """Bring trained widths back into their limits; to be called after a step."""

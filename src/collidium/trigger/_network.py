@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -146,6 +146,27 @@ class QuantNetwork(nn.Module):
         -------
         Packed or None
             Long tensors, which have the gradients from now on; None where layers are treated one by one.
+        """
+        return None
+
+    def set_gradients(
+        self, x: Sequence[Tensor], loss: Callable[[Tensor], Tensor], beta: float
+    ) -> tuple[Tensor, Tensor] | None:
+        """Set the gradients of a loss plus ``beta`` times the cost, in training, without a graph of the layers.
+
+        Parameters
+        ----------
+        x : sequence of Tensor, (N, *shape) each
+            The inputs, in order.
+        loss : callable
+            Of the output.
+        beta : float
+            Factor on the effective bit operations.
+
+        Returns
+        -------
+        loss, cost : Tensor, ()
+            Without graph; None where the layers need one.
         """
         return None
 
