@@ -32,9 +32,11 @@ class FitConfig:
         Key of ``collidium.optim.OPTIMIZERS``, for the weights; widths and tables go to AdamW.
     lr, width_lr : float, 1
         Learning rates of weights and of widths; a width moves by at most about its rate in a step.
-    betas, width_betas : (float, float), 1
-        Decay of the first and of the second moment where AdamW moves weights, and widths. Tables want a long second
-        moment (0.999): the gradients of edges that are dying get small, and a short one blows them up again.
+    betas : (float, float), 1
+        Decay of the first and of the second moment where AdamW moves weights. Tables want a long second moment (0.999):
+        the gradients of edges that are dying get small, and a short one blows them up again.
+    width_betas : (float, float), 1
+        The same for widths.
     weight_decay : float, 1
         Decoupled decay of the weights; widths are not decayed.
     schedule : str
