@@ -22,6 +22,23 @@ def _build(path: Path, text: str = "3", **options: object) -> None:
         (folder / "n.txt").write_text(text)
 
 
+def test_a_job_killed_before_its_plan_was_written_is_in_nobodys_way(tmp_path: Path) -> None:
+    partial = tmp_path / "out.partial"
+    partial.mkdir()
+    (partial / ".plan.json.7.tmp").write_text('{"ki')
+    with building(tmp_path / "out", kind="example", config={"n": 1}, resumable=True) as folder:
+        (folder / "n.txt").write_text("1")
+    assert list(read_manifest(tmp_path / "out").files) == ["n.txt"]
+    (tmp_path / "other.partial").mkdir()
+    (tmp_path / "other.partial" / "data").write_text("somebody's")
+    with (
+        pytest.raises(InputError, match="left by a job"),
+        building(tmp_path / "other", kind="example", config={"n": 1}, resumable=True),
+    ):
+        pass
+    assert (tmp_path / "other.partial" / "data").exists()
+
+
 def test_manifest_records_what_was_made(tmp_path: Path) -> None:
     _build(tmp_path / "a", seed=7, command=["collidium", "example"])
     manifest = read_manifest(tmp_path / "a", "example")

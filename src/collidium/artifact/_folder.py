@@ -127,6 +127,8 @@ def _held(path: Path) -> Iterator[Path]:
 
 def _claim(partial: Path, plan: dict[str, Any], *, resumable: bool) -> None:
     """Make the partial folder, or take up the one that an interrupted call left."""
+    if partial.is_dir() and all(item.match(".*.tmp") for item in partial.iterdir()):
+        shutil.rmtree(partial)  # killed before the plan was written
     if partial.exists():
         if difference := _difference(partial / _PLAN_NAME, plan):
             raise InputError(f"{partial}: left by a job {difference}; remove it or choose another name")
