@@ -15,12 +15,12 @@ from collidium.trigger._fixed_point import (
     integer_bits,
     limits,
     num_bits,
-    quantize_saturated,
     quantize_tracked,
     round_in_training,
     round_to,
     wrap,
 )
+from collidium.trigger._saturation import quantize_saturated
 
 LN2 = math.log(2)
 HALVES = [n / 8 for n in range(-40, 41)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collidium.optim._adago import AdaGO
 from collidium.optim._adamuon import AdaMuon
-from collidium.optim._adamw import AdamW
+from collidium.optim._adamw import AdamW, AdamWRule
 from collidium.optim._adaptive_memory import AdaptiveMemoryAdamW, AdaptiveMemorySGD, adaptive_coefficient
 from collidium.optim._ademamix import AdEMAMix
 from collidium.optim._auon import AuON, HybridAuON
@@ -25,7 +25,7 @@ from collidium.optim._layer_sampling import expected_cost, next_active
 from collidium.optim._lion import Lion
 from collidium.optim._lipschitz import LipschitzAdamW, LipschitzMuon
 from collidium.optim._mars import MarsM
-from collidium.optim._matrix_optimizer import MatrixOptimizer
+from collidium.optim._matrix_optimizer import MatrixOptimizer, Rule
 from collidium.optim._moonlight import Moonlight, MuonMuP
 from collidium.optim._muon import Muon
 from collidium.optim._muon_8bit import Muon8bit
@@ -34,6 +34,7 @@ from collidium.optim._muon_plus_plus import MuonPlusPlus
 from collidium.optim._namo import NAMO, NAMOD
 from collidium.optim._newton_schulz import gram_newton_schulz, newton_schulz
 from collidium.optim._normuon import NorMuon
+from collidium.optim._pipeline import ParameterStep
 from collidium.optim._qk_clip import AttentionLogits, HeadRows, clip_factors, largest_logits
 from collidium.optim._quantisation import quantisation_error
 from collidium.optim._reg import REG
@@ -68,6 +69,7 @@ __all__ = [
     "AdaGO",
     "AdaMuon",
     "AdamW",
+    "AdamWRule",
     "AdaptiveMemoryAdamW",
     "AdaptiveMemorySGD",
     "AttentionLogits",
@@ -95,10 +97,12 @@ __all__ = [
     "NonFiniteGradientError",
     "NorMuon",
     "OptimizerInfo",
+    "ParameterStep",
     "Role",
     "Route",
     "RoutedOptimizer",
     "Routing",
+    "Rule",
     "Signum",
     "SpectraAdEMAMix",
     "SpectraAdamW",

@@ -11,7 +11,7 @@ from collidium.trigger._econ_encoder import EconEncoderConfig
 from collidium.trigger._einsum import QuantContract, QuantEinsum
 from collidium.trigger._fit import fit, measure
 from collidium.trigger._fit_config import FitConfig
-from collidium.trigger._fixed_point import num_bits, quantize_saturated, quantize_tracked
+from collidium.trigger._fixed_point import num_bits, quantize_tracked
 from collidium.trigger._function import FUNCTIONS, FunctionInfo, QuantFunction
 from collidium.trigger._interaction import InteractionConfig
 from collidium.trigger._jets import jet_samples
@@ -28,6 +28,7 @@ from collidium.trigger._particles import DeepSetsConfig, JetFormerConfig, Partic
 from collidium.trigger._quantizer import Quantizer
 from collidium.trigger._quantizer_config import QuantizerConfig
 from collidium.trigger._run import NETWORKS, RUN_KIND, TriggerRun
+from collidium.trigger._saturation import quantize_saturated
 from collidium.trigger._search import SEARCH_KIND, SearchConfig, SearchResult, search
 from collidium.trigger._search_space import (
     SPACES,

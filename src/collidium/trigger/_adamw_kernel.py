@@ -10,15 +10,6 @@ _ONE = np.float32(1.0)
 
 
 @machine_code()
-def is_finite(gradient: Reals) -> bool:
-    """Whether no number is NaN or infinite."""
-    found = True
-    for j in range(len(gradient)):
-        found &= bool(np.isfinite(gradient[j]))
-    return found
-
-
-@machine_code()
 def adamw(
     weight: Reals,
     gradient: Reals,

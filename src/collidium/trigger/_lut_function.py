@@ -22,7 +22,8 @@ from collidium.trigger._edge_function import (
     unit_slopes,
     weight_gradients,
 )
-from collidium.trigger._fixed_point import LN2, Saturated, exact_exp2, saturate
+from collidium.trigger._fixed_point import LN2, exact_exp2
+from collidium.trigger._saturation import Saturated, saturate
 
 _ROWS_AT_ONCE = 1024
 

@@ -19,12 +19,12 @@ from collidium.trigger._fixed_point import (
     integer_bits,
     limits,
     num_bits,
-    quantize_saturated,
     quantize_tracked,
     round_to,
     wrap,
 )
 from collidium.trigger._quantizer_config import WIDTH_LIMIT, QuantizerConfig
+from collidium.trigger._saturation import quantize_saturated
 
 PowerKey: TypeAlias = tuple[int, int, torch.dtype]
 
