@@ -57,6 +57,17 @@ def test_a_gradient_that_is_not_finite_changes_nothing() -> None:
     assert torch.equal(optimizer.state[tensors[0]]["exp_avg"], moments)
 
 
+def test_moments_below_the_normal_numbers_are_dropped() -> None:
+    optimizer, (weight, _) = pair(PackedAdamW)
+    for size in (1e-30, 0.0):
+        weight.grad = torch.full_like(weight, size)
+        for _ in range(200):
+            optimizer.step()
+    first, second = (optimizer.state[weight][name] for name in ("exp_avg", "exp_avg_sq"))
+    assert not second.any()
+    assert not first.any()
+
+
 def test_closure_and_tensors_without_gradient() -> None:
     optimizer, tensors = pair(PackedAdamW)
     before = tensors[1].detach().clone()

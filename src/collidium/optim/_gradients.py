@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from math import isfinite
 
 import torch
 from torch import Tensor
@@ -41,22 +42,19 @@ def refuse_non_finite(gradients: Sequence[tuple[str, Tensor]]) -> None:
     collidium.optim._gradients.NonFiniteGradientError: non-finite gradient in w; nothing was changed
     """
     norms = [torch.linalg.vector_norm(gradient, dtype=_wide_dtype(gradient)) for _, gradient in gradients]
-    if all(_all_finite([norms[i] for i in indices]) for indices in _by_device(norms)):
+    if all(isfinite(torch.stack(part).sum()) for part in _by_device(norms)):
         return
-    names = [name for (name, _), norm in zip(gradients, norms, strict=True) if not bool(norm.isfinite())]
-    raise NonFiniteGradientError(f"non-finite gradient in {', '.join(names)}; nothing was changed")
+    names = [name for (name, _), norm in zip(gradients, norms, strict=True) if not isfinite(norm)]
+    if names:
+        raise NonFiniteGradientError(f"non-finite gradient in {', '.join(names)}; nothing was changed")
 
 
 def _wide_dtype(gradient: Tensor) -> torch.dtype:
     return torch.promote_types(gradient.dtype, torch.float32)
 
 
-def _by_device(tensors: Sequence[Tensor]) -> Iterable[list[int]]:
-    groups: dict[torch.device, list[int]] = {}
-    for index, tensor in enumerate(tensors):
-        groups.setdefault(tensor.device, []).append(index)
+def _by_device(tensors: Sequence[Tensor]) -> Iterable[list[Tensor]]:
+    groups: dict[torch.device, list[Tensor]] = {}
+    for tensor in tensors:
+        groups.setdefault(tensor.device, []).append(tensor)
     return groups.values()
-
-
-def _all_finite(norms: list[Tensor]) -> bool:
-    return bool(torch.stack(norms).isfinite().all())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from importlib.util import find_spec
 from types import ModuleType
 from typing import Any, NamedTuple
 
@@ -15,6 +14,7 @@ from torch._utils import _flatten_dense_tensors, _unflatten_dense_tensors
 from collidium.firmware import Rounding
 from collidium.trigger._dense import QuantDense
 from collidium.trigger._layer import QuantInput, QuantLayer
+from collidium.trigger._machine_code import Reals, has_compiler, is_plain
 
 
 class DenseChain:
@@ -39,24 +39,24 @@ class DenseChain:
         self.widths = [quantizer.f for quantizer in self.quantizers]
         self.weights = [layer.weight for layer in layers] + [layer.bias for layer in layers]
         self.sizes = np.array([layers[0].weight.shape[1], *(layer.weight.shape[0] for layer in layers)])
-        self.f_min = max(quantizer.config.f_min for quantizer in self.quantizers)
-        self.f_max = min(quantizer.config.f_max for quantizer in self.quantizers)
+        self.limits = {(quantizer.config.f_min, quantizer.config.f_max) for quantizer in self.quantizers}
         self.decay = _flat([torch.full_like(quantizer.i, quantizer.config.decay) for quantizer in self.data]).numpy()
         self._unsigned = [torch.zeros_like(quantizer.k) for quantizer in self.quantizers]
         self._packed: Packed | None = None
-        self._powers: tuple[tuple[int, ...], Tensor] | None = None
-        self._signs: tuple[tuple[tuple[int, int], ...], Tensor] | None = None
+        self._space: _Space | None = None
+        self._powers: tuple[tuple[int, ...], Reals] | None = None
+        self._signs: tuple[tuple[tuple[int, int], ...], Reals] | None = None
         self._cost: tuple[tuple[int, ...], Tensor] | None = None
 
     def __getstate__(self) -> dict[str, Any]:
         """All but what belongs to the tensors and the graph of the original."""
-        return {**vars(self), "_packed": None, "_signs": None, "_cost": None}
+        return {**vars(self), "_packed": None, "_space": None, "_signs": None, "_cost": None}
 
     @classmethod
     def of(cls, entry: QuantInput, layers: Sequence[QuantLayer]) -> DenseChain | None:
         """The chain of these layers; None where one of them is of another kind or has other modes."""
         dense = [layer for layer in layers if isinstance(layer, QuantDense)]
-        if not dense or len(dense) < len(layers) or find_spec("numba") is None:
+        if not dense or len(dense) < len(layers) or not has_compiler():
             return None
         if not all(layer.has_bias and layer.is_fused and layer.weight_mask is None for layer in dense):
             return None
@@ -78,11 +78,11 @@ class DenseChain:
     @property
     def is_possible(self) -> bool:
         """Whether the layers are where the chain computes: in float32, on the processor."""
-        return _is_plain(self.layers[0].weight)
+        return is_plain(self.layers[0].weight)
 
     def takes(self, x: Tensor) -> bool:
         """Whether a batch can be computed here; the gradient of the input cannot."""
-        return self.is_possible and _is_plain(x) and x.shape[1:] == (self.sizes[0],) and not x.requires_grad
+        return self.is_possible and is_plain(x) and x.shape[1:] == (self.sizes[0],) and not x.requires_grad
 
     def __call__(self, x: Tensor) -> Tensor:
         """Map (N, F) to (N, K)."""
@@ -93,52 +93,60 @@ class DenseChain:
         self._cost = self._versions, cost
         return out
 
-    def run(self, x: Tensor, values: Tensor) -> _Run:
-        """Take a batch (N, F) through all layers, whose weights and biases are ``values``."""
-        kernel, powers = _kernel(), self.powers
-        rounded, seen = torch.empty_like(values), torch.zeros(len(self.decay))
-        kernel.quantize(values.numpy(), powers.numpy(), rounded.numpy())
-        kept = torch.empty(-(-len(x) // kernel.TILE), kernel.num_rows(self.sizes) * kernel.TILE)
-        out, x = torch.empty(len(x), int(self.sizes[-1])), x.contiguous()
-        arrays = x.numpy(), rounded.numpy(), self.sizes, powers.numpy(), kept.numpy(), out.numpy(), seen.numpy()
-        kernel.forward(*arrays)
-        slopes, integers, cost = torch.empty_like(powers[0]), self.follow(rounded, seen), torch.empty(())
-        kernel.cost(self.sizes, powers.numpy(), integers.numpy(), self.signs.numpy(), slopes.numpy(), cost.numpy())
-        return _Run(out, cost, slopes, values, rounded, kept, powers)
+    def run(self, x: Tensor, values: Tensor, space: _Space) -> Tensor:
+        """Take a batch (N, F) through all layers, whose weights and biases are ``values``.
 
-    def gradients(self, run: _Run, grad: Tensor) -> tuple[Tensor, Tensor]:
-        """Gradients of weights and biases, and of widths without the cost's, from that of the output (N, K)."""
-        values, widths = torch.empty_like(run.values), torch.empty_like(run.slopes)
-        arrays = run.kept.numpy(), run.values.numpy(), run.rounded.numpy(), self.sizes, run.powers.numpy()
-        _kernel().backward(grad.contiguous().numpy(), *arrays, values.numpy(), widths.numpy())
-        return values, widths
+        Returns
+        -------
+        Tensor, ()
+            The cost; the output, and what gradients need, are in ``space``.
+        """
+        packed, space.values, space.powers = self.packed, values.numpy(), self.powers
+        kept = [] if packed else [quantizer.get_buffer("i") for quantizer in self.quantizers]
+        integers, cost = packed.integers if packed else _flat(kept), torch.empty(())
+        constants = space.values, self.sizes, space.powers, self.decay, self.signs
+        written = space.rounded, space.kept, space.out, space.seen, space.slopes
+        _kernel().run(x.contiguous().numpy(), *constants, *written, integers.numpy(), cost.numpy())
+        if not packed:
+            torch._foreach_copy_(kept, _parts(integers, kept))
+        return cost
 
-    def set_gradients(self, x: Tensor, loss: Callable[[Tensor], Tensor], beta: float) -> tuple[Tensor, Tensor] | None:
-        """Set the gradients of what :meth:`pack` made; only the loss has a graph.
+    def write_gradients(self, space: _Space, grad: Tensor, beta: float, values: Tensor, widths: Tensor) -> None:
+        """Write the gradients of weights and biases, and of widths, from that of the output (N, K) and of the cost."""
+        arrays = space.kept, space.values, space.rounded, self.sizes, space.powers, space.slopes
+        _kernel().backward(grad.contiguous().numpy(), *arrays, beta, values.numpy(), widths.numpy())
+
+    def set_gradients(
+        self, x: Tensor, loss: Callable[[Tensor], tuple[Tensor, Tensor]], beta: float
+    ) -> tuple[Tensor, Tensor] | None:
+        """Set the gradients of what :meth:`pack` made, without a graph.
 
         Parameters
         ----------
         x : Tensor, (N, F)
             Batch.
         loss : callable
-            Of the output (N, K).
+            Its value and gradient (N, K), of the output (N, K).
         beta : float
             Factor on the cost.
 
         Returns
         -------
         loss, cost : Tensor, ()
-            Without graph; None where nothing is packed or the batch cannot be computed here.
+            None where nothing is packed or the batch cannot be computed here.
         """
         packed = self.packed
         if packed is None or not self.takes(x):
             return None
-        run = self.run(x, packed.values.detach())
-        value = loss(run.out.requires_grad_())
-        (grad,) = torch.autograd.grad(value, run.out)
-        packed.values.grad, packed.widths.grad = self.gradients(run, grad)
-        packed.widths.grad.add_(run.slopes, alpha=beta)
-        return value.detach(), run.cost
+        if self._space is None or len(self._space.out) != len(x):
+            self._space = _Space(self, len(x))
+        cost = self.run(x, packed.values.detach(), self._space)
+        value, grad = loss(torch.from_numpy(self._space.out))
+        tensors = packed.values, packed.widths
+        found = [torch.empty_like(tensor) if tensor.grad is None else tensor.grad for tensor in tensors]
+        self.write_gradients(self._space, grad, beta, *found)
+        packed.values.grad, packed.widths.grad = found
+        return value, cost
 
     def cost(self) -> Tensor | None:
         """Effective bit operations of the last batch's network, as the layers count them, once; None: not known."""
@@ -172,55 +180,41 @@ class DenseChain:
 
     @torch.no_grad()
     def clip(self) -> None:
-        """Bring trained widths back into their limits; then their powers, as optimizers may count no versions."""
-        self._cost = None
+        """Bring trained widths back into their limits; forget their powers, as optimizers may count no versions."""
+        self._cost = self._powers = None
         for quantizer in self.quantizers:
-            quantizer.known_powers = None
-        self._powers, are_within = self._new_powers()
-        if not are_within:
+            if quantizer.known_powers is not None:
+                quantizer.known_powers = None
+        if self.packed is not None and len(self.limits) == 1:
+            _kernel().clip(self.packed.widths.detach().numpy(), *next(iter(self.limits)))
+        else:
             for quantizer in self.quantizers:
                 quantizer.clip_widths()
-            self._powers, _ = self._new_powers()
 
     @property
-    def powers(self) -> Tensor:
+    def powers(self) -> Reals:
         """Rounded widths of all quantizers and their powers of two, (3, quantizers); computed once for each value."""
-        if self._powers is None or self._powers[0] != self._versions:
-            self._powers, _ = self._new_powers()
+        versions = self._versions
+        if self._powers is None or self._powers[0] != versions:
+            widths = (_flat(self.widths) if self.packed is None else self.packed.widths).detach().numpy()
+            found = np.empty((3, len(widths)), np.float32)
+            _kernel().widths_to_powers(widths, found)
+            self._powers = versions, found
         return self._powers[1]
 
-    @torch.no_grad()
-    def _new_powers(self) -> tuple[tuple[tuple[int, ...], Tensor], bool]:
-        """Powers with the versions of the widths they belong to, and whether the widths are within all limits."""
-        packed = self.packed
-        widths = _flat(self.widths) if packed is None else packed.widths.detach()
-        found = torch.empty(3, len(widths))
-        are_within: bool = _kernel().widths_to_powers(widths.numpy(), self.f_min, self.f_max, found.numpy())
-        return (self._versions, found), are_within
-
     @property
-    def signs(self) -> Tensor:
+    def signs(self) -> Reals:
         """Sign bits of all quantizers that count where there is another bit; laid together once for each value."""
-        key = tuple([(id(quantizer.k), quantizer.k._version) for quantizer in self.quantizers])
+        counted = [quantizer.counted_sign for quantizer in self.quantizers]
+        key = tuple([(id(sign), sign._version) for sign in counted if sign is not None])
         if self._signs is None or self._signs[0] != key:
-            counted = [quantizer.counted_sign for quantizer in self.quantizers]
             pairs = zip(counted, self._unsigned, strict=True)
-            self._signs = key, _flat([none if sign is None else sign for sign, none in pairs])
+            self._signs = key, _flat([none if sign is None else sign for sign, none in pairs]).numpy()
         return self._signs[1]
 
     @property
     def _versions(self) -> tuple[int, ...]:
         return tuple([width._version for width in self.widths])
-
-    def follow(self, rounded: Tensor, seen: Tensor) -> Tensor:
-        """Set the integer bits from the constants (rounded) and the largest data of a batch, and return them."""
-        packed = self.packed
-        kept = [] if packed else [quantizer.get_buffer("i") for quantizer in self.quantizers]
-        integers = packed.integers if packed else _flat(kept)
-        _kernel().follow(rounded.numpy(), seen.numpy(), self.powers.numpy(), self.decay, integers.numpy())
-        if not packed:
-            torch._foreach_copy_(kept, _parts(integers, kept))
-        return integers
 
 
 class Packed(NamedTuple):
@@ -231,16 +225,18 @@ class Packed(NamedTuple):
     integers: Tensor
 
 
-class _Run(NamedTuple):
-    """A batch that went through all layers, with what its gradients need."""
+class _Space:
+    """Memory of a batch of N samples on its way through all layers: the output, and what its gradients need."""
 
-    out: Tensor
-    cost: Tensor
-    slopes: Tensor
-    values: Tensor
-    rounded: Tensor
-    kept: Tensor
-    powers: Tensor
+    def __init__(self, chain: DenseChain, num_samples: int) -> None:
+        kernel, num_constants = _kernel(), sum(weight.numel() for weight in chain.weights)
+        num_rows = kernel.num_rows(chain.sizes) * kernel.TILE
+        self.kept = np.empty((-(-num_samples // kernel.TILE), num_rows), np.float32)
+        self.out = np.empty((num_samples, chain.sizes[-1]), np.float32)
+        self.rounded = np.empty(num_constants, np.float32)
+        self.seen = np.empty(len(chain.decay), np.float32)
+        self.slopes = np.empty(num_constants + len(chain.decay), np.float32)
+        self.values = self.powers = self.rounded
 
 
 class _Chain(torch.autograd.Function):
@@ -250,21 +246,18 @@ class _Chain(torch.autograd.Function):
     def forward(ctx: Any, chain: DenseChain, x: Tensor, *tensors: Tensor) -> tuple[Tensor, Tensor]:
         ctx.is_packed = len(tensors) < len(chain.widths)
         values = tensors[0].detach() if ctx.is_packed else _flat(tensors[: len(chain.weights)])
-        ctx.chain, ctx.run = chain, chain.run(x, values)
-        return ctx.run.out, ctx.run.cost
+        ctx.chain, ctx.space = chain, _Space(chain, len(x))
+        cost = chain.run(x, values, ctx.space)
+        return torch.from_numpy(ctx.space.out), cost
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
         chain: DenseChain = ctx.chain
-        values, widths = chain.gradients(ctx.run, grads[0])
-        widths.addcmul_(ctx.run.slopes, grads[1])
+        values, widths = (torch.empty(len(array)) for array in (ctx.space.rounded, ctx.space.slopes))
+        chain.write_gradients(ctx.space, grads[0], float(grads[1]), values, widths)
         if ctx.is_packed:
             return None, None, values, widths
         return None, None, *_parts(values, chain.weights), *_parts(widths, chain.widths)
-
-
-def _is_plain(tensor: Tensor) -> bool:
-    return tensor.dtype == torch.float32 and tensor.device.type == "cpu"
 
 
 def _flat(tensors: Sequence[Tensor]) -> Tensor:

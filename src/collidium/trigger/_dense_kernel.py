@@ -25,22 +25,22 @@ Sizes: TypeAlias = NDArray[np.int64]
 
 
 @machine_code()
-def widths_to_powers(widths: Reals, low: float, high: float, powers: Reals) -> bool:
-    """Write the rounded widths, and ``2**whole`` and ``2**-whole`` by the bits of the floating-point numbers.
-
-    Returns
-    -------
-    bool
-        Whether all widths are within their limits.
-    """
-    are_within, bits = True, powers.view(np.int32)
+def clip(widths: Reals, low: float, high: float) -> None:
+    """Bring widths back into their limits."""
+    least, most = np.float32(low), np.float32(high)
     for j in range(len(widths)):
-        are_within &= low <= widths[j] <= high
+        widths[j] = min(max(widths[j], least), most)
+
+
+@machine_code()
+def widths_to_powers(widths: Reals, powers: Reals) -> None:
+    """Write the rounded widths, and ``2**whole`` and ``2**-whole`` by the bits of the floating-point numbers."""
+    bits = powers.view(np.int32)
+    for j in range(len(widths)):
         rounded = np.rint(widths[j])
         powers[0, j] = rounded
         bits[1, j] = (np.int32(rounded) + np.int32(127)) << 23
         bits[2, j] = (np.int32(127) - np.int32(rounded)) << 23
-    return are_within
 
 
 @machine_code()
@@ -189,11 +189,12 @@ def forward(x: Reals, rounded: Reals, sizes: Sizes, powers: Reals, kept: Reals, 
     out : (N, sizes[-1])
         Written: the output.
     seen : (data,)
-        Raised to the largest absolute value of each rounded element, not below 0.
+        Written: the largest absolute value of each rounded element.
     """
     num_layers, num_samples, count = len(sizes) - 1, len(x), len(rounded)
     scale, step = powers[1], powers[2]
     matrices, most = _matrices(rounded, sizes, False), seen.view(np.int32)
+    most[:] = 0
     near = np.zeros(_padded(sizes.max()) * TILE, np.float32)
     result = np.empty(_padded(sizes[num_layers]) * TILE, np.float32)
     for tile in range(len(kept)):
@@ -243,6 +244,8 @@ def backward(
     rounded: Reals,
     sizes: Sizes,
     powers: Reals,
+    costs: Reals,
+    beta: float,
     weights: Reals,
     widths: Reals,
 ) -> None:
@@ -256,6 +259,10 @@ def backward(
         As in :func:`forward`.
     values : (constants,)
         Weights and biases in full precision.
+    costs : (quantizers,)
+        Derivatives of the cost.
+    beta : float
+        Factor on the cost.
     weights, widths : (constants,), (quantizers,)
         Written: gradients of weights and biases, and of widths.
     """
@@ -313,8 +320,9 @@ def backward(
         place += wide_in * _padded(sizes[layer + 1])
     for j in range(count):
         widths[j] = weights[j] * (values[j] - rounded[j])
+    factor = np.float32(beta)
     for j in range(len(widths)):
-        widths[j] *= _LN2
+        widths[j] = _LN2 * widths[j] + factor * costs[j]
 
 
 @machine_code()
@@ -382,3 +390,26 @@ def cost(sizes: Sizes, powers: Reals, integers: Reals, signs: Reals, slopes: Rea
     for j in range(len(bits)):
         slopes[j] = slopes[j] if bits[j] > _ZERO else _ZERO
     result[()] = total
+
+
+@machine_code()
+def run(
+    x: Reals,
+    values: Reals,
+    sizes: Sizes,
+    powers: Reals,
+    decay: Reals,
+    signs: Reals,
+    rounded: Reals,
+    kept: Reals,
+    out: Reals,
+    seen: Reals,
+    slopes: Reals,
+    integers: Reals,
+    result: Reals,
+) -> None:
+    """Round the constants, compute the layers, let the integer bits follow, and count the cost."""
+    quantize(values, powers, rounded)
+    forward(x, rounded, sizes, powers, kept, out, seen)
+    follow(rounded, seen, powers, decay, integers)
+    cost(sizes, powers, integers, signs, slopes, result)

@@ -203,7 +203,7 @@ class _Fit:
     def _set_gradients(self, x: tuple[Tensor, ...], y: Tensor, beta: float) -> tuple[Tensor, Tensor]:
         """Compute loss and cost of a batch, and the gradients of both."""
         if self.whole is self.network:
-            found = self.network.set_gradients(x, lambda out: self.objective.loss(out, y), beta)
+            found = self.network.set_gradients(x, lambda out: self.objective.with_gradient(out, y), beta)
             if found is not None:
                 return found
         for optimizer in self.optimizers.values():

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
+from math import isnan
 from types import MappingProxyType
 
 import torch
@@ -14,6 +15,7 @@ from torch.nn import functional
 from collidium.artifact import InputError
 from collidium.detect import NUM_CELLS, cell_distances, telescope_groups
 from collidium.objectives import TelescopeScale, TransportKernel, telescope_loss, transport_distance
+from collidium.trigger._machine_code import has_compiler, is_plain
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,12 +32,36 @@ class Objective:
         Figure of merit of each sample, (N,), of outputs and targets; its mean is reported.
     is_higher_better : bool
         Whether merit grows as networks get better.
+    compiled : callable or None
+        Loss and its gradient in machine code, of the same; None where there is none for these tensors.
     """
 
     name: str
     loss: Callable[[Tensor, Tensor], Tensor]
     merit: Callable[[Tensor, Tensor], Tensor]
     is_higher_better: bool
+    compiled: Callable[[Tensor, Tensor], tuple[Tensor, Tensor] | None] = lambda output, target: None
+
+    def with_gradient(self, output: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean loss () of outputs (N, ...) and targets (N, ...), and its gradient (N, ...) in the outputs."""
+        found = self.compiled(output, target)
+        if found is not None:
+            return found
+        output = output.detach().requires_grad_()
+        value = self.loss(output, target)
+        return value.detach(), torch.autograd.grad(value, output)[0]
+
+
+def _compiled_cross_entropy(output: Tensor, target: Tensor) -> tuple[Tensor, Tensor] | None:
+    """Of classes, on the processor; None where it is not a number, as Torch says why."""
+    are_classes = target.dim() == 1 and output.dim() == 2 and len(output) == len(target)
+    if not (has_compiler() and are_classes and is_plain(output) and target.dtype == torch.int64):
+        return None
+    from collidium.trigger import _loss_kernel as kernel
+
+    gradient = torch.empty_like(output)
+    value = kernel.cross_entropy(output.detach().numpy(), target.numpy(), gradient.numpy())
+    return None if isnan(value) else (torch.tensor(value), gradient)
 
 
 def _is_right(output: Tensor, target: Tensor) -> Tensor:
@@ -89,7 +115,13 @@ OBJECTIVES: Mapping[str, Objective] = MappingProxyType(
     {
         objective.name: objective
         for objective in (
-            Objective(name="cross_entropy", loss=functional.cross_entropy, merit=_is_right, is_higher_better=True),
+            Objective(
+                name="cross_entropy",
+                loss=functional.cross_entropy,
+                merit=_is_right,
+                is_higher_better=True,
+                compiled=_compiled_cross_entropy,
+            ),
             Objective(name="mse", loss=functional.mse_loss, merit=_square, is_higher_better=False),
             Objective(name="telescope", loss=_telescope, merit=_moved, is_higher_better=False),
             Objective(name="transport", loss=_mean_moved, merit=_moved, is_higher_better=False),

@@ -89,7 +89,7 @@ class MLP(QuantNetwork):
         return self.chain.pack() if self.chain is not None and self.chain.is_possible else None
 
     def set_gradients(
-        self, x: Sequence[Tensor], loss: Callable[[Tensor], Tensor], beta: float
+        self, x: Sequence[Tensor], loss: Callable[[Tensor], tuple[Tensor, Tensor]], beta: float
     ) -> tuple[Tensor, Tensor] | None:
         """Set the gradients of a loss plus ``beta`` times the cost where all layers are packed."""
         return self.chain.set_gradients(x[0], loss, beta) if self.chain is not None and self.training else None

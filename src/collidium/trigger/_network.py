@@ -150,7 +150,7 @@ class QuantNetwork(nn.Module):
         return None
 
     def set_gradients(
-        self, x: Sequence[Tensor], loss: Callable[[Tensor], Tensor], beta: float
+        self, x: Sequence[Tensor], loss: Callable[[Tensor], tuple[Tensor, Tensor]], beta: float
     ) -> tuple[Tensor, Tensor] | None:
         """Set the gradients of a loss plus ``beta`` times the cost, in training, without a graph of the layers.
 
@@ -159,14 +159,14 @@ class QuantNetwork(nn.Module):
         x : sequence of Tensor, (N, *shape) each
             The inputs, in order.
         loss : callable
-            Of the output.
+            Its value and gradient, of the output.
         beta : float
             Factor on the effective bit operations.
 
         Returns
         -------
         loss, cost : Tensor, ()
-            Without graph; None where the layers need one.
+            None where the layers need one.
         """
         return None
 

@@ -19,7 +19,7 @@ class _PackedRule(AdamWRule):
         beta1, beta2 = (float(beta) for beta in options["betas"])
         for step in steps:
             state = step.state
-            state["step"] += 1
+            state["step"].add_(1)
             weight, gradient = step.weight.detach().numpy(), step.gradient.numpy()
             first, second = state["exp_avg"].numpy(), state["exp_avg_sq"].numpy()
             kernel.adamw(weight, gradient, first, second, int(state["step"]), lr, beta1, beta2, eps, decay)
