@@ -10,7 +10,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from collidium.artifact import InputError
 from collidium.trigger._fixed_point import exact_exp2
+
+NOT_FINITE = "an input of a layer of tables is NaN or infinite"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +42,7 @@ class Cells:
 
 
 def find_cells(x: Tensor, f: Tensor) -> Cells:
-    """Sort a batch into cells of width ``2**-f``.
+    """Sort a batch into cells of width ``2**-f``; raise InputError if a value is not finite.
 
     Parameters
     ----------
@@ -62,6 +65,8 @@ def find_cells(x: Tensor, f: Tensor) -> Cells:
     num, K, G = x.shape
     whole = torch.floor(x * exact_exp2(f, x.dtype))
     low, high = whole.amin(0), whole.amax(0)
+    if not (high - low).isfinite().all():
+        raise InputError(NOT_FINITE)
     sizes = [int(size) for size in (high - low).amax(1) + 1]
     radix = [math.prod(sizes[k + 1 :]) for k in range(K)]
     digits = (whole - low).to(torch.int64)

@@ -14,18 +14,12 @@ from torch import Tensor, nn
 
 from collidium.artifact import InputError
 from collidium.firmware import Format, Formats, LookupTable, Overflow, Quantize, Rounding, Select, Shift, Sum, Table
-from collidium.trigger._cells import Cells, find_cells, look_up
+from collidium.trigger._cells import find_cells, look_up
 from collidium.trigger._edge_function import EdgeWeights, affine_norm, edge_outputs, hidden_units
 from collidium.trigger._fixed_point import exact_exp2, integer_bits, num_bits
 from collidium.trigger._layer import QuantLayer
-from collidium.trigger._lut_function import (
-    EntryModes,
-    cell_bits,
-    cell_codes,
-    code_values,
-    look_up_trained,
-    quantize_entries,
-)
+from collidium.trigger._lut_function import cell_bits, cell_codes, code_values, look_up_trained, quantize_entries
+from collidium.trigger._lut_record import EntryModes
 from collidium.trigger._quantizer import Quantizer
 from collidium.trigger._quantizer_config import QuantizerConfig
 from collidium.trigger._wire import Wire
@@ -316,7 +310,7 @@ class LutDense(QuantLayer):
             x, *widths, norm, self._weights(), self.address.config.rounding, self._entry_modes()
         )
         with torch.no_grad():
-            low, needed = self._address_range(record.cells)
+            low, needed = self._address_range(record.low, record.high)
             torch.maximum(self.address.i - self.address.config.decay, needed, out=self.address.i)
             self.address.k.copy_(low < 0)
             self.mean.lerp_(record.mean, _MOMENTUM)
@@ -330,7 +324,7 @@ class LutDense(QuantLayer):
         cells = find_cells(x.double(), cell_bits(self.address.f, rounding).double())
         torch.minimum(self.low, cells.low.to(self.low.dtype), out=self.low)
         torch.maximum(self.high, cells.high.to(self.high.dtype), out=self.high)
-        low, needed = self._address_range(cells)
+        low, needed = self._address_range(cells.low, cells.high)
         torch.maximum(self.address.i, needed.to(self.address.i.dtype), out=self.address.i)
         torch.maximum(self.address.k, (low < 0).to(self.address.k.dtype), out=self.address.k)
         f = self.address.f.round().double()
@@ -360,10 +354,10 @@ class LutDense(QuantLayer):
     def _entry_modes(self) -> EntryModes:
         return EntryModes(self.entry.k, self.entry.config.rounding, self.entry.config.overflow)
 
-    def _address_range(self, cells: Cells) -> tuple[Tensor, Tensor]:
-        """Smallest address that samples had on each edge, and the integer bits that they need, (K, G, U)."""
+    def _address_range(self, low: Tensor, high: Tensor) -> tuple[Tensor, Tensor]:
+        """Smallest address on each edge of samples in cells (K, G), and the integer bits that they need, (K, G, U)."""
         f, rounding = self.address.f.detach().round(), self.address.config.rounding
-        low, high = (cell_codes(edge[..., None], f, rounding)[:, :, 0] for edge in (cells.low, cells.high))
+        low, high = (cell_codes(edge[..., None], f, rounding)[:, :, 0] for edge in (low, high))
         step = exact_exp2(-f, low.dtype)
         return low, integer_bits(low * step, high * step, f)
 

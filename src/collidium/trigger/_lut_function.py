@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from collidium.firmware import Overflow, Rounding
-from collidium.trigger._cells import Cells, CellSums, find_cells, look_up
+from collidium.firmware import Rounding
+from collidium.trigger._cells import CellSums, find_cells, look_up
 from collidium.trigger._edge_function import (
     NORM_EPSILON,
     EdgeWeights,
@@ -23,27 +22,12 @@ from collidium.trigger._edge_function import (
     weight_gradients,
 )
 from collidium.trigger._fixed_point import LN2, exact_exp2
+from collidium.trigger._lut_compiled import CompiledLookUp
+from collidium.trigger._lut_record import EntryModes, LutRecord
+from collidium.trigger._machine_code import has_compiler
 from collidium.trigger._saturation import Saturated, saturate
 
 _ROWS_AT_ONCE = 1024
-
-
-class EntryModes(NamedTuple):
-    """How entries are quantized, beside their widths.
-
-    Attributes
-    ----------
-    k : Tensor, (G, U)
-        Sign bits.
-    rounding : Rounding
-        What happens to bits below the step.
-    overflow : Overflow
-        ``SAT`` or ``SAT_SYM``.
-    """
-
-    k: Tensor
-    rounding: Rounding
-    overflow: Overflow
 
 
 def quantize_entries(t: Tensor, f: Tensor, i: Tensor, modes: EntryModes) -> Saturated:
@@ -72,29 +56,6 @@ def code_values(codes: Tensor, f: Tensor, rounding: Rounding) -> Tensor:
     return centre * exact_exp2(-f, codes.dtype)[:, :, None]
 
 
-@dataclass
-class LutRecord:
-    """What a forward pass has seen, for the layer to follow.
-
-    Attributes
-    ----------
-    cells : Cells
-        Cells of the batch.
-    counts : Tensor of int64, (G, C)
-        Samples in each cell.
-    mean, variance : Tensor, (U,)
-        Of the functions' outputs over batch and groups, for each output of the layer.
-    tables : Tensor, (G, C, U)
-        Quantized tables.
-    """
-
-    cells: Cells = field(init=False)
-    counts: Tensor = field(init=False)
-    mean: Tensor = field(init=False)
-    variance: Tensor = field(init=False)
-    tables: Tensor = field(init=False)
-
-
 class _LookUp(torch.autograd.Function):
     """``y = sum_g T_go(Q_go(x_g))`` with the gradients of tables made of quantized functions."""
 
@@ -117,27 +78,27 @@ class _LookUp(torch.autograd.Function):
     ) -> Tensor:
         weights = EdgeWeights(w1, b1, w2, b2)
         whole = f_in.round()
-        record.cells = cells = find_cells(x, cell_bits(f_in, rounding))
+        cells = find_cells(x, cell_bits(f_in, rounding))
+        record.low, record.high = cells.low, cells.high
         v = code_values(cell_codes(cells.lower, whole, rounding), whole, rounding)
         h = hidden_units(v, weights)
         p = edge_outputs(h, weights)
-        record.counts = torch.bincount(cells.rows.flatten(), minlength=p[..., 0].numel()).view(p.shape[:2])
-        share = (record.counts.to(p.dtype) / cells.rows.numel())[..., None]
+        ctx.counts = torch.bincount(cells.rows.flatten(), minlength=p[..., 0].numel()).view(p.shape[:2])
+        share = (ctx.counts.to(p.dtype) / cells.rows.numel())[..., None]
         record.mean = (share * p).sum((0, 1))
         record.variance = (share * (p - record.mean).square_()).sum((0, 1))
         scale, shift = affine_norm(gain, offset, record.mean, record.variance, len(p))
         found = ctx.entries = quantize_entries(p * scale + shift, f_out[:, None], i_out[:, None], entry)
-        record.tables = found.values
         ctx.save_for_backward(x, cells.rows, v, h, p, gain, *weights)
         ctx.record, ctx.scale = record, scale
-        return look_up(record.tables, cells.rows)
+        return look_up(found.values, cells.rows)
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Any, ...]:
         (grad,) = grads
         x, rows, v, h, p, gain, *rest = ctx.saved_tensors
         weights, record = EdgeWeights(*rest), ctx.record
-        sums = CellSums(rows, record.counts)
+        sums = CellSums(rows, ctx.counts)
         extended = functional.pad(grad, (0, 1), value=1.0)
         S0, N0 = _split(sums.sum(extended))
         passes = ctx.entries.passes
@@ -255,5 +216,12 @@ def look_up_trained(
     """
     gain, offset = (None, None) if norm is None else norm
     record = LutRecord()
-    y: Tensor = _LookUp.apply(x, f_in, f_out, i_out, gain, offset, *weights, rounding, entry, record)  # type: ignore[no-untyped-call]  # torch leaves apply untyped
+    function = CompiledLookUp if _is_compiled(x, entry) else _LookUp
+    y: Tensor = function.apply(x, f_in, f_out, i_out, gain, offset, *weights, rounding, entry, record)  # type: ignore[no-untyped-call]  # torch leaves apply untyped
     return y, record
+
+
+def _is_compiled(x: Tensor, entry: EntryModes) -> bool:
+    """Whether there is machine code for these tables: of one input each, on the processor."""
+    is_real = x.device.type == "cpu" and x.dtype in (torch.float32, torch.float64)
+    return has_compiler() and is_real and x.shape[1] == 1 and entry.rounding is Rounding.RND

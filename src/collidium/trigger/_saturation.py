@@ -11,32 +11,73 @@ from collidium.firmware import Overflow, Rounding
 from collidium.trigger._fixed_point import LN2, exact_exp2, limits, round_to
 
 
-class Saturated(NamedTuple):
-    """Values saturated to a range and rounded, with what their gradients need.
+class Range(NamedTuple):
+    """Ranges of saturating formats, with what the gradients of their widths need.
 
     Attributes
     ----------
-    values, error : Tensor, (..., *shape)
-        ``x_q``, and what rounding took away inside the range.
-    above, below : Tensor of bool, (..., *shape)
-        Where x is out of range.
-    k, step, top : Tensor, broadcast to shape
+    low, high : Tensor, shape
+        Limits.
+    whole : Tensor, shape
+        Fractional bits.
+    k, step, top : Tensor, shape
         Sign bits, ``2**-f`` and ``2**i``.
-    is_free : Tensor of bool
+    is_free : Tensor of bool, shape
         Whether i is its own, and not at its floor -f, where it follows f.
     is_symmetric : bool
         Whether the lower limit is minus the upper one.
     """
 
-    values: Tensor
-    error: Tensor
-    above: Tensor
-    below: Tensor
+    low: Tensor
+    high: Tensor
+    whole: Tensor
     k: Tensor
     step: Tensor
     top: Tensor
     is_free: Tensor
     is_symmetric: bool
+
+    @classmethod
+    def of(cls, f: Tensor, i: Tensor, k: Tensor, overflow: Overflow, dtype: torch.dtype) -> Range:
+        """Ranges of real-valued widths, without a graph."""
+        whole, wanted = f.detach().round(), i.detach().round()
+        integer = torch.maximum(wanted, -whole)
+        step, top = exact_exp2(-whole, dtype), exact_exp2(integer, dtype)
+        low, high = limits(k, integer, whole, overflow, dtype)
+        return cls(low, high, whole, k, step, top, wanted >= -whole, overflow is Overflow.SAT_SYM)
+
+    def width_gradients(self, inner: Tensor, above: Tensor, below: Tensor) -> tuple[Tensor, Tensor]:
+        """Gradients of f and i.
+
+        Parameters
+        ----------
+        inner, above, below : Tensor, shape
+            Sums of gradients times rounding errors, and of gradients of values above and below the range.
+        """
+        moved = above - below * self.k
+        grad_f = inner + self.step * (moved if self.is_symmetric else above)
+        grad_f = torch.where(self.is_free, grad_f, grad_f - self.top * moved)
+        return grad_f * LN2, torch.where(self.is_free, self.top * moved, 0) * LN2
+
+
+class Saturated(NamedTuple):
+    """Values saturated to a range and rounded, with what their gradients need.
+
+    Attributes
+    ----------
+    range : Range
+        Of the shape of the widths.
+    values, error : Tensor, (..., *shape)
+        ``x_q``, and what rounding took away inside the range.
+    above, below : Tensor of bool, (..., *shape)
+        Where x is out of range.
+    """
+
+    range: Range
+    values: Tensor
+    error: Tensor
+    above: Tensor
+    below: Tensor
 
     @property
     def passes(self) -> Tensor:
@@ -45,32 +86,16 @@ class Saturated(NamedTuple):
 
     def width_gradients(self, grad: Tensor, shape: torch.Size) -> tuple[Tensor, Tensor]:
         """Gradients of f and i, both of a shape."""
-        up = (grad * self.above).sum_to_size(shape)
-        down = (grad * self.below).sum_to_size(shape) * self.k
-        grad_f = (grad * self.error).sum_to_size(shape) + self.step * (up - down if self.is_symmetric else up)
-        grad_i = torch.where(self.is_free, self.top * (up - down), 0)
-        grad_f = torch.where(self.is_free, grad_f, grad_f - self.top * (up - down))
-        return grad_f * LN2, grad_i * LN2
+        parts = (grad * factor for factor in (self.error, self.above, self.below))
+        return self.range.width_gradients(*(part.sum_to_size(shape) for part in parts))
 
 
 def saturate(x: Tensor, f: Tensor, i: Tensor, k: Tensor, rounding: Rounding, overflow: Overflow) -> Saturated:
     """Saturate and round as :func:`quantize_saturated`, without a graph."""
-    whole = f.round()
-    integer = torch.maximum(i.round(), -whole)
-    low, high = limits(k, integer, whole, overflow, x.dtype)
-    clipped = torch.clamp(x, low, high)
-    values = round_to(clipped, whole, rounding)
-    return Saturated(
-        values=values,
-        error=clipped.sub_(values),
-        above=x > high,
-        below=x < low,
-        k=k,
-        step=exact_exp2(-whole, x.dtype),
-        top=exact_exp2(integer, x.dtype),
-        is_free=i.round() >= -whole,
-        is_symmetric=overflow is Overflow.SAT_SYM,
-    )
+    found = Range.of(f, i, k, overflow, x.dtype)
+    clipped = torch.clamp(x, found.low, found.high)
+    values = round_to(clipped, found.whole, rounding)
+    return Saturated(found, values, clipped.sub_(values), above=x > found.high, below=x < found.low)
 
 
 class _Saturate(torch.autograd.Function):

@@ -1,0 +1,392 @@
+"""Machine code of a layer of tables with one input each, in training: everything once for each cell of the batch.
+
+R cells of all G groups lie one after the other, those of group g from ``starts[g]`` on. Arrays over cells and outputs
+are stored group by group, in each output by output, in each cell by cell; those over hidden units have these before
+the cells. Arrays that samples index, ``(R, U)``, have the outputs last.
+"""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from collidium.trigger._machine_code import machine_code
+
+_SUMS = {"contract", "reassoc", "nsz"}
+_WIDEST_MARKED = 1 << 16
+_ZERO = np.float32(0.0)
+_HALF = np.float32(0.5)
+_ONE = np.float32(1.0)
+
+Reals: TypeAlias = NDArray[np.floating]
+Places: TypeAlias = NDArray[np.int64]
+
+
+@machine_code()
+def find_cells(
+    x: Reals, scale: Reals, rows: Places, starts: Places, counts: Reals, lower: Reals, low: Reals, high: Reals
+) -> bool:
+    """Sort a batch (N, G) into cells of width ``1 / scale``, of which those with samples in them are kept.
+
+    Parameters
+    ----------
+    x : (N, G)
+        Inputs.
+    scale : (G,)
+        Powers of two.
+    rows : (N, G)
+        Written: cell of each sample.
+    starts : (G + 1,)
+        Written: first cell of each group.
+    counts, lower : (N G,)
+        Written as far as there are cells: samples in each, and its lower edge.
+    low, high : (G,)
+        Written: lower edges of the lowest and the highest cell.
+
+    Returns
+    -------
+    bool
+        Whether all inputs are finite.
+    """
+    num, num_groups = x.shape
+    whole = np.empty(num, x.dtype)
+    filled = 0
+    for g in range(num_groups):
+        starts[g] = filled
+        least, most = np.inf, -np.inf
+        for n in range(num):
+            whole[n] = np.floor(x[n, g] * scale[g])
+            if not np.isfinite(whole[n]):
+                return False
+            least, most = min(least, whole[n]), max(most, whole[n])
+        if most - least < _WIDEST_MARKED:
+            places = np.zeros(int(most - least) + 1, np.int64)
+            for n in range(num):
+                places[int(whole[n] - least)] = 1
+            for c in range(len(places)):
+                if places[c]:
+                    places[c], lower[filled], counts[filled] = filled, (least + c) / scale[g], _ZERO
+                    filled += 1
+            for n in range(num):
+                rows[n, g] = places[int(whole[n] - least)]
+        else:
+            content = np.unique(whole)
+            rows[:, g] = starts[g] + np.searchsorted(content, whole)
+            for value in content:
+                lower[filled], counts[filled] = value / scale[g], _ZERO
+                filled += 1
+        for n in range(num):
+            counts[rows[n, g]] += _ONE
+        low[g], high[g] = least / scale[g], most / scale[g]
+    starts[num_groups] = filled
+    return True
+
+
+@machine_code()
+def arguments(
+    lower: Reals,
+    starts: Places,
+    scale: Reals,
+    step: Reals,
+    is_rounded: bool,
+    w1: Reals,
+    b1: Reals,
+    v: Reals,
+    h: Reals,
+) -> None:
+    """Write what each edge's function sees in each cell, and the arguments of its hidden units.
+
+    Parameters
+    ----------
+    lower, starts
+        As in :func:`find_cells`.
+    scale, step : (G, U)
+        Powers of two of the edges' widths.
+    is_rounded : bool
+        Whether inputs are rounded half up, or truncated.
+    w1, b1 : (D, G, U)
+        First weights.
+    v, h : (R U,), (R U D,)
+        Written.
+    """
+    num_units, num_groups, num_outputs = b1.shape
+    for g in range(num_groups):
+        first, size = starts[g], starts[g + 1] - starts[g]
+        for u in range(num_outputs):
+            place = first * num_outputs + u * size
+            own, factor, width = v[place : place + size], scale[g, u], step[g, u]
+            for c in range(size):
+                scaled = lower[first + c] * factor
+                own[c] = (np.floor(scaled + _HALF) if is_rounded else np.floor(scaled) + _HALF) * width
+            for d in range(num_units):
+                unit = h[place * num_units + d * size : place * num_units + (d + 1) * size]
+                weight, bias = w1[d, g, u], b1[d, g, u]
+                for c in range(size):
+                    unit[c] = bias + own[c] * weight
+
+
+@machine_code(_SUMS)
+def outputs(
+    h: Reals, starts: Places, counts: Reals, w2: Reals, b2: Reals, num: int, p: Reals, mean: Reals, variance: Reals
+) -> None:
+    """Write the functions' outputs, and their mean and variance over N samples and all groups.
+
+    Parameters
+    ----------
+    h : (R U D,)
+        Hidden units.
+    starts, counts
+        As in :func:`find_cells`.
+    w2, b2 : (D, G, U), (G, U)
+        Second weights.
+    num : int
+        N.
+    p, mean, variance : (R U,), (U,), (U,)
+        Written.
+    """
+    num_units, num_groups, num_outputs = w2.shape
+    mean[:] = _ZERO
+    variance[:] = _ZERO
+    for g in range(num_groups):
+        first, size = starts[g], starts[g + 1] - starts[g]
+        weights = counts[first : first + size]
+        for u in range(num_outputs):
+            place = first * num_outputs + u * size
+            out = p[place : place + size]
+            out[:] = b2[g, u]
+            for d in range(num_units):
+                unit = h[place * num_units + d * size : place * num_units + (d + 1) * size]
+                weight = w2[d, g, u]
+                for c in range(size):
+                    out[c] += weight * unit[c]
+            total = _ZERO
+            for c in range(size):
+                total += weights[c] * out[c]
+            mean[u] += total / (num * num_groups)
+    for g in range(num_groups):
+        first, size = starts[g], starts[g + 1] - starts[g]
+        weights = counts[first : first + size]
+        for u in range(num_outputs):
+            place = first * num_outputs + u * size
+            out, middle = p[place : place + size], mean[u]
+            total = _ZERO
+            for c in range(size):
+                total += weights[c] * (out[c] - middle) * (out[c] - middle)
+            variance[u] += total / (num * num_groups)
+
+
+@machine_code()
+def entries(
+    p: Reals,
+    starts: Places,
+    factor: Reals,
+    shift: Reals,
+    low: Reals,
+    high: Reals,
+    scale: Reals,
+    step: Reals,
+    tables: Reals,
+    error: Reals,
+    side: Reals,
+) -> None:
+    """Normalise, saturate and round half up.
+
+    Parameters
+    ----------
+    p, starts
+        As in :func:`outputs`.
+    factor, shift : (U,)
+        Of the normalisation.
+    low, high, scale, step : (G, U)
+        Limits of the entries, and powers of two of their widths.
+    tables : (R, U)
+        Written: entries.
+    error, side : (R U,)
+        Written: what rounding took away inside the range; 1 above it, -1 below it, else 0.
+    """
+    num_groups, num_outputs = low.shape
+    for g in range(num_groups):
+        first, size = starts[g], starts[g + 1] - starts[g]
+        for u in range(num_outputs):
+            place = first * num_outputs + u * size
+            least, most = low[g, u], high[g, u]
+            for c in range(size):
+                value = p[place + c] * factor[u] + shift[u]
+                side[place + c] = _ONE if value > most else (-_ONE if value < least else _ZERO)
+                kept = min(max(value, least), most)
+                scaled = kept * scale[g, u]
+                rounded = np.ceil(np.floor(scaled + scaled) * _HALF) * step[g, u]
+                error[place + c] = kept - rounded
+                tables[first + c, u] = rounded
+
+
+@machine_code()
+def look_up(tables: Reals, rows: Places, y: Reals) -> None:
+    """Write the sum (N, U) over groups of each sample's entries."""
+    y[:] = _ZERO
+    for n in range(len(rows)):
+        own = y[n]
+        for g in range(rows.shape[1]):
+            entry = tables[rows[n, g]]
+            for u in range(len(own)):
+                own[u] += entry[u]
+
+
+@machine_code()
+def cell_sums(grad: Reals, x: Reals, rows: Places, grads: Reals, moments: Reals, inputs: Reals) -> None:
+    """Write sums over the samples in each cell: of ``grad`` and ``x grad``, (R, U), and of ``x``, (R,)."""
+    grads[:] = _ZERO
+    moments[:] = _ZERO
+    inputs[:] = _ZERO
+    for n in range(len(rows)):
+        own = grad[n]
+        for g in range(rows.shape[1]):
+            row, value = rows[n, g], x[n, g]
+            inputs[row] += value
+            total, moment = grads[row], moments[row]
+            for u in range(len(own)):
+                total[u] += own[u]
+                moment[u] += value * own[u]
+
+
+@machine_code(_SUMS)
+def entry_sums(
+    grads: Reals,
+    starts: Places,
+    p: Reals,
+    mean: Reals,
+    error: Reals,
+    side: Reals,
+    sums: Reals,
+    total: Reals,
+    projected: Reals,
+) -> None:
+    """Sum the gradients of the entries.
+
+    Parameters
+    ----------
+    grads : (R, U)
+        Gradients of the entries.
+    starts, p, mean, error, side
+        As in :func:`outputs` and :func:`entries`.
+    sums : (3, G, U)
+        Written for each table: the sum of gradients times rounding errors, and that of gradients above and below the
+        range.
+    total, projected : (U,)
+        Written: sums over all tables, inside the range, of gradients and of gradients times ``p - mean``.
+    """
+    num_groups, num_outputs = sums.shape[1:]
+    total[:] = _ZERO
+    projected[:] = _ZERO
+    for g in range(num_groups):
+        first, size = starts[g], starts[g + 1] - starts[g]
+        for u in range(num_outputs):
+            place = first * num_outputs + u * size
+            inner, above, below, inside, moment = _ZERO, _ZERO, _ZERO, _ZERO, _ZERO
+            for c in range(size):
+                grad, where = grads[first + c, u], side[place + c]
+                inner += grad * error[place + c]
+                above += grad if where > _ZERO else _ZERO
+                below += grad if where < _ZERO else _ZERO
+                passed = grad if where == _ZERO else _ZERO
+                inside += passed
+                moment += passed * (p[place + c] - mean[u])
+            sums[0, g, u], sums[1, g, u], sums[2, g, u] = inner, above, below
+            total[u] += inside
+            projected[u] += moment
+
+
+@machine_code(_SUMS)
+def backward(
+    grads: Reals,
+    moments: Reals,
+    inputs: Reals,
+    counts: Reals,
+    starts: Places,
+    v: Reals,
+    h: Reals,
+    p: Reals,
+    side: Reals,
+    factor: Reals,
+    slope: Reals,
+    level: Reals,
+    w1: Reals,
+    w2: Reals,
+    grad_w1: Reals,
+    grad_b1: Reals,
+    grad_w2: Reals,
+    grad_b2: Reals,
+    grad_f: Reals,
+    through: Reals,
+    own: Reals,
+) -> None:
+    """Compute the gradients.
+
+    Parameters
+    ----------
+    grads, moments, inputs
+        As in :func:`cell_sums`.
+    counts, starts, v, h, p, side, factor
+        As in the functions above.
+    slope, level : (U,)
+        Gradient that reaches each sample's output through the statistics of the batch: ``slope p + level``.
+    w1, w2 : (D, G, U)
+        Weights.
+    grad_w1, grad_b1, grad_w2, grad_b2, grad_f : (D, G, U) three times, (G, U) twice
+        Written: gradients of the weights, and of the inputs' widths but for ln 2.
+    through, own : (R, U), (R,)
+        Written: derivatives of entries by inputs, and of the statistics' part.
+    """
+    num_units, num_groups, num_outputs = w1.shape
+    own[:] = _ZERO
+    longest = 0
+    for g in range(num_groups):
+        longest = max(longest, starts[g + 1] - starts[g])
+    passed, moment, derivative = np.empty(longest, p.dtype), np.empty(longest, p.dtype), np.empty(longest, p.dtype)
+    for g in range(num_groups):
+        first, size = starts[g], starts[g + 1] - starts[g]
+        for u in range(num_outputs):
+            place = first * num_outputs + u * size
+            total = _ZERO
+            for c in range(size):
+                is_inside = side[place + c] == _ZERO
+                excess = slope[u] * p[place + c] + level[u]
+                gradient = (grads[first + c, u] if is_inside else _ZERO) + counts[first + c] * excess
+                kept = moments[first + c, u] if is_inside else _ZERO
+                moment[c] = kept + inputs[first + c] * excess - gradient * v[place + c]
+                passed[c] = gradient * factor[u]
+                total += passed[c]
+                derivative[c] = _ZERO
+            grad_b2[g, u] = total
+            for d in range(num_units):
+                unit = h[place * num_units + d * size : place * num_units + (d + 1) * size]
+                first_weight, second_weight = w1[d, g, u], w2[d, g, u]
+                by_first, by_bias, by_second = _ZERO, _ZERO, _ZERO
+                for c in range(size):
+                    rise = second_weight * (_ONE - unit[c] * unit[c])
+                    derivative[c] += rise * first_weight
+                    by_bias += rise * passed[c]
+                    by_first += rise * passed[c] * v[place + c]
+                    by_second += unit[c] * passed[c]
+                grad_w1[d, g, u], grad_b1[d, g, u], grad_w2[d, g, u] = by_first, by_bias, by_second
+            total = _ZERO
+            for c in range(size):
+                rise = derivative[c] * factor[u]
+                total += rise * moment[c]
+                through[first + c, u] = rise if side[place + c] == _ZERO else _ZERO
+                own[first + c] += rise * (slope[u] * p[place + c] + level[u])
+            grad_f[g, u] = total
+
+
+@machine_code(_SUMS)
+def input_gradient(grad: Reals, rows: Places, through: Reals, own: Reals, out: Reals) -> None:
+    """Write the gradient (N, G) of the inputs, from that of the sums (N, U)."""
+    for n in range(len(rows)):
+        for g in range(rows.shape[1]):
+            row = rows[n, g]
+            entry, total = through[row], own[row]
+            for u in range(len(entry)):
+                total += grad[n, u] * entry[u]
+            out[n, g] = total
