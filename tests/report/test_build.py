@@ -101,6 +101,7 @@ def section_of(text: str, anchor: str) -> str:
     return text[text.index(f"<section id='{anchor}'") :].partition("</section>")[0]
 
 
+@pytest.mark.slow
 def test_the_page_is_whole_and_self_contained_and_its_sections_are_the_same_twice(
     two_classes: Inputs, tmp_path: Path
 ) -> None:

@@ -36,6 +36,7 @@ class _Stopping:
         assert self.done == self.total
 
 
+@pytest.mark.slow
 def test_two_members_on_all_tasks(
     tmp_path: Path, tiny: StudyConfig, sources: Sources, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from types import ModuleType
-from typing import Any
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from collidium.artifact import InputError
@@ -17,6 +18,8 @@ from collidium.trigger._edge_function import NORM_EPSILON, affine_norm
 from collidium.trigger._fixed_point import LN2, exact_exp2
 from collidium.trigger._lut_record import EntryModes, LutRecord
 from collidium.trigger._saturation import Range
+
+Reals: TypeAlias = NDArray[np.floating]
 
 
 class CompiledLookUp(torch.autograd.Function):
@@ -45,24 +48,15 @@ class CompiledLookUp(torch.autograd.Function):
         kernel, dtype = _kernel(), x.detach().numpy().dtype
         num, _, G = x.shape
         D, U = len(w2), f_out.shape[1]
-        ctx.x, ctx.rows, ctx.starts = (
-            x[:, 0].contiguous().numpy(),
-            np.empty((num, G), np.int64),
-            np.empty(G + 1, np.int64),
-        )
-        whole = f_in[0].round()
-        finest = exact_exp2(whole.amax(-1) + (rounding is Rounding.RND), x.dtype).numpy()
-        counts, lower = np.empty(num * G, dtype), np.empty(num * G, dtype)
-        low, high = np.empty((1, G), dtype), np.empty((1, G), dtype)
-        if not kernel.find_cells(ctx.x, finest, ctx.rows, ctx.starts, counts, lower, low[0], high[0]):
-            raise InputError(NOT_FINITE)
-        R = int(ctx.starts[G])
-        ctx.counts = counts[:R]
+        ctx.x, whole = x[:, 0].contiguous().numpy(), f_in[0].round()
+        cells = _find(ctx.x, exact_exp2(whole.amax(-1) + (rounding is Rounding.RND), x.dtype).numpy())
+        ctx.rows, ctx.starts, ctx.counts, R = cells.rows, cells.starts, cells.counts, len(cells.counts)
+        record.low, record.high = (torch.from_numpy(edges)[None] for edges in (cells.low, cells.high))
         ctx.w1, ctx.w2 = w1[:, 0].contiguous().numpy(), w2.contiguous().numpy()
         ctx.v, hidden = np.empty(R * U, dtype), torch.empty(R * U * D, dtype=x.dtype)
         widths = exact_exp2(whole, x.dtype).numpy(), exact_exp2(-whole, x.dtype).numpy()
-        edges = lower[:R], ctx.starts, *widths, rounding is Rounding.RND
-        kernel.arguments(*edges, ctx.w1, b1.contiguous().numpy(), ctx.v, hidden.numpy())
+        seen = cells.lower, ctx.starts, *widths, rounding is Rounding.RND
+        kernel.arguments(*seen, ctx.w1, b1.contiguous().numpy(), ctx.v, hidden.numpy())
         ctx.h = hidden.tanh_().numpy()
         ctx.p, record.mean, record.variance = np.empty(R * U, dtype), w1.new_empty(U), w1.new_empty(U)
         statistics = record.mean.numpy(), record.variance.numpy()
@@ -70,15 +64,12 @@ class CompiledLookUp(torch.autograd.Function):
         scale, shift = affine_norm(gain, offset, record.mean, record.variance, G)
         ctx.scale, shift = (torch.as_tensor(value, dtype=x.dtype).expand(U).contiguous() for value in (scale, shift))
         ctx.range = Range.of(f_out, i_out, entry.k, entry.overflow, x.dtype)
-        grid = (
-            value.numpy()
-            for value in (ctx.range.low, ctx.range.high, exact_exp2(ctx.range.whole, x.dtype), ctx.range.step)
-        )
+        limits, grid = (ctx.range.low, ctx.range.high), exact_exp2(ctx.range.whole, x.dtype)
+        formats = (value.numpy() for value in (*limits, grid, ctx.range.step))
         tables, ctx.error, ctx.side = np.empty((R, U), dtype), np.empty(R * U, dtype), np.empty(R * U, dtype)
-        kernel.entries(ctx.p, ctx.starts, ctx.scale.numpy(), shift.numpy(), *grid, tables, ctx.error, ctx.side)
+        kernel.entries(ctx.p, ctx.starts, ctx.scale.numpy(), shift.numpy(), *formats, tables, ctx.error, ctx.side)
         y = x.new_empty(num, U)
         kernel.look_up(tables, ctx.rows, y.numpy())
-        record.low, record.high = torch.from_numpy(low), torch.from_numpy(high)
         ctx.record, ctx.has_norm = record, gain is not None
         return y
 
@@ -122,6 +113,27 @@ class CompiledLookUp(torch.autograd.Function):
             kernel.input_gradient(grad, ctx.rows, through, own, grad_x[:, 0].numpy())
         widths = ctx.range.width_gradients(*entry)
         return grad_x, f_in.mul_(LN2), *widths, grad_gain, grad_offset, w1[:, None], b1, w2, b2, None, None, None
+
+
+class _Cells(NamedTuple):
+    """The R cells of a batch, as the machine code finds them."""
+
+    rows: NDArray[np.int64]
+    starts: NDArray[np.int64]
+    counts: Reals
+    lower: Reals
+    low: Reals
+    high: Reals
+
+
+def _find(x: Reals, scale: Reals) -> _Cells:
+    """Cells of width ``1 / scale`` (G,) of a batch (N, G)."""
+    num, G = x.shape
+    rows, starts = np.empty((num, G), np.int64), np.empty(G + 1, np.int64)
+    counts, lower, low, high = (np.empty(size, x.dtype) for size in (num * G, num * G, G, G))
+    if not _kernel().find_cells(x, scale, rows, starts, counts, lower, low, high):
+        raise InputError(NOT_FINITE)
+    return _Cells(rows, starts, counts[: starts[G]], lower[: starts[G]], low, high)
 
 
 def _kernel() -> ModuleType:
