@@ -100,19 +100,21 @@ def test_long_tensors_train_as_those_of_the_layers() -> None:
 
 def test_gradients_without_a_graph_are_those_with_one() -> None:
     network = moved()
-    x = torch.randn(300, 5, generator=torch.Generator().manual_seed(13))
     (optimizer,) = FitConfig().optimizers(network).values()
     tensors = [group["params"][0] for group in optimizer.param_groups]
-    loss = (network(x) ** 3).mean()
-    cost = network.ebops()
-    (loss + 0.01 * cost).backward()
-    wanted = [tensor.grad for tensor in tensors]
-    optimizer.zero_grad()
-    found = network.set_gradients([x], lambda out: ((out**3).mean(), 3 * out**2 / out.numel()), 0.01)
-    assert found is not None
-    assert found == (loss.detach(), cost.detach())
-    for tensor, gradient in zip(tensors, wanted, strict=True):
-        torch.testing.assert_close(tensor.grad, gradient, rtol=1e-6, atol=1e-9)
+    for size in (300, 300, 90, 700):
+        x = torch.randn(size, 5, generator=torch.Generator().manual_seed(size))
+        loss = (network(x) ** 3).mean()
+        cost = network.ebops()
+        (loss + 0.01 * cost).backward()
+        wanted = [tensor.grad for tensor in tensors]
+        optimizer.zero_grad()
+        for _ in range(2):
+            found = network.set_gradients([x], lambda out: ((out**3).mean(), 3 * out**2 / out.numel()), 0.01)
+            assert found == (loss.detach(), cost.detach())
+            for tensor, gradient in zip(tensors, wanted, strict=True):
+                torch.testing.assert_close(tensor.grad, gradient, rtol=1e-6, atol=1e-9)
+        optimizer.zero_grad()
     assert network.eval().set_gradients([x], lambda out: (out.mean(), out), 0.0) is None
     assert deepcopy(network).train().set_gradients([x], lambda out: (out.mean(), out), 0.0) is None
 
@@ -199,13 +201,18 @@ def test_a_batch_in_parts_is_one_batch() -> None:
         assert first.formats(first.f.shape) == second.formats(second.f.shape)
 
 
-def test_widths_are_clipped() -> None:
+@pytest.mark.parametrize("is_packed", [False, True])
+def test_widths_are_clipped(is_packed: bool) -> None:
     network = moved()
+    if is_packed:
+        network.pack()
     quantizer = network.body.layers[1].weight_quantizer
     with torch.no_grad():
         quantizer.f[0, 0] = 30.0
+        quantizer.f[1, 0] = -70.0
     network.clip_widths()
-    assert float(quantizer.f[0, 0].detach()) == 24.0
+    limits = quantizer.config.f_max, quantizer.config.f_min
+    assert quantizer.f.detach()[:2, 0].tolist() == list(limits)
 
 
 @pytest.mark.parametrize(

@@ -59,9 +59,9 @@ def test_a_gradient_that_is_not_finite_changes_nothing() -> None:
 
 def test_moments_below_the_normal_numbers_are_dropped() -> None:
     optimizer, (weight, _) = pair(PackedAdamW)
-    for size in (1e-30, 0.0):
+    for size, steps in ((1e-17, 50), (0.0, 1500)):
         weight.grad = torch.full_like(weight, size)
-        for _ in range(200):
+        for _ in range(steps):
             optimizer.step()
     first, second = (optimizer.state[weight][name] for name in ("exp_avg", "exp_avg_sq"))
     assert not second.any()
