@@ -125,6 +125,13 @@ def test_saturated_gradients_are_those_of_autograd_on_the_composed_formula(
         torch.testing.assert_close(first, second, rtol=1e-10, atol=1e-12)
 
 
+def test_integer_bits_at_their_floor_can_grow_again() -> None:
+    f, i = torch.tensor([1.0], requires_grad=True), torch.tensor([-1.0], requires_grad=True)
+    quantize_saturated(torch.tensor([9.0]), f, i, torch.ones(1), Rounding.RND, Overflow.SAT).backward()
+    assert i.grad is not None
+    assert i.grad.item() == pytest.approx(0.5 * math.log(2))
+
+
 def test_clipped_values_move_only_the_limits() -> None:
     f, i = torch.tensor([1.0], requires_grad=True), torch.tensor([2.0], requires_grad=True)
     out = quantize_saturated(torch.tensor([9.0]), f, i, torch.ones(1), Rounding.RND, Overflow.SAT)
