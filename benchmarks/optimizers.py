@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import gc
+import statistics
 import sys
 import time
 from collections.abc import Callable
@@ -21,6 +22,7 @@ SHAPES = [(WIDTH, WIDTH), (4 * WIDTH, WIDTH), (WIDTH, 4 * WIDTH)]
 TORCH_STEPS = {"direction": "jordan", "precision": "bfloat16", "form": "standard"}
 LIMITS_OF_MUON = {"normuon": 1.05, "adago": 1.05, "namo": 1.05, "mars_m": 1.05, "muon_clip": 1.05}
 LIMITS_OF_ADAMW = {"reg": 1.5, "auon": 1.5}
+UNLIMITED = ("namo_d", "adamuon", "hybrid_auon", "conda")
 STATE_BYTES = {"muon": 4.0005, "normuon": 4.0125, "muon_8bit": 1.01}
 MEBIBYTE = 1 << 20
 BUILDS = 4
@@ -58,49 +60,45 @@ def torch_adamw() -> torch.optim.Optimizer:
     return torch.optim.AdamW(fused + others, lr=1e-3, foreach=True)
 
 
-def least_seconds(clock: Callable[[], float]) -> dict[str, float]:
-    """Least time of a step; all contenders in turn, so that a disturbance meets all of them.
-
-    They are built anew a few times: where the system happens to lay their tensors changes a step by a fifth.
-    """
-    best: dict[str, float] = {}
-    for _ in range(BUILDS):
-        steps = contenders()
-        for is_counted in (False, *[True] * ROUNDS):
-            for name, step in steps.items():
-                started = clock()
-                step()
-                if is_counted:
-                    best[name] = min(best.get(name, float("inf")), clock() - started)
-    return best
-
-
 def contenders() -> dict[str, Step]:
-    members = (*LIMITS_OF_MUON, *LIMITS_OF_ADAMW, "namo_d", "adamuon", "hybrid_auon", "conda")
+    """All that step, two peers among them."""
     steps: dict[str, Step] = {"torch Muon": torch_muon().step, "torch AdamW": torch_adamw().step}
     steps["muon as torch"] = ours("muon", **TORCH_STEPS).step
-    return steps | {name: ours(name).step for name in ("muon", *members) if name in OPTIMIZERS}
+    return steps | {name: ours(name).step for name in ("muon", *LIMITS_OF_MUON, *LIMITS_OF_ADAMW, *UNLIMITED)}
 
 
-def speed_rows(seconds: dict[str, float], what: str) -> list[Row]:
-    def row(name: str, peer: str, target: float | None) -> Row:
-        return Row(
+def speed_rows(clock: Callable[[], float], what: str) -> list[Row]:
+    """Each contender and its peer step by step in turn, so that the machine's moods meet both; medians.
+
+    All are built anew a few times: where the system happens to lay their tensors changes a step by a fifth.
+    """
+    rivals: dict[str, tuple[str, float | None]] = {"muon as torch": ("torch Muon", 1.0), "muon": ("torch Muon", 0.78)}
+    rivals |= {name: ("muon", limit) for name, limit in LIMITS_OF_MUON.items()}
+    rivals |= {name: ("torch AdamW", limit) for name, limit in LIMITS_OF_ADAMW.items()}
+    rivals |= {name: ("muon", None) for name in UNLIMITED}
+    seconds: dict[tuple[str, str], list[float]] = {}
+    for _ in range(BUILDS):
+        steps = contenders()
+        for step in steps.values():
+            step()
+        for name, (peer, _) in rivals.items():
+            for turn in range(ROUNDS):
+                for runner in (name, peer) if turn % 2 else (peer, name):
+                    started = clock()
+                    steps[runner]()
+                    seconds.setdefault((name, runner), []).append(clock() - started)
+    return [
+        Row(
             name=f"{name}, {what}",
             unit="ms/step",
-            ours=1e3 * seconds[name],
-            peer=1e3 * seconds[peer],
+            ours=1e3 * statistics.median(seconds[name, name]),
+            peer=1e3 * statistics.median(seconds[name, peer]),
             peer_name=f"{peer} (foreach)" if peer == "torch AdamW" else peer if "torch" in peer else f"our {peer}",
             target=target,
             is_cost=True,
         )
-
-    rows = [row("muon as torch", "torch Muon", 1.0), row("muon", "torch Muon", 0.78)]
-    for name in seconds:
-        if name in LIMITS_OF_ADAMW:
-            rows.append(row(name, "torch AdamW", LIMITS_OF_ADAMW[name]))
-        elif name in OPTIMIZERS and name != "muon":
-            rows.append(row(name, "muon", LIMITS_OF_MUON.get(name)))
-    return rows
+        for name, (peer, target) in rivals.items()
+    ]
 
 
 def polar_error(orthogonalized: torch.Tensor, matrix: torch.Tensor) -> float:
@@ -129,8 +127,6 @@ def accuracy_rows() -> list[Row]:
 def state_rows() -> list[Row]:
     rows = []
     for name, limit in STATE_BYTES.items():
-        if name not in OPTIMIZERS:
-            continue
         optimizer = ours(name)
         optimizer.step()
         tensors = [tensor for state in optimizer.state.values() for tensor in state.values()]
@@ -151,9 +147,11 @@ def state_rows() -> list[Row]:
 
 
 def peak_growth(name: str) -> float:
-    """Growth of the largest resident memory during one step once all state is there, in MiB."""
-    optimizer = torch_muon() if name == "torch Muon" else ours(name)
-    optimizer.step()
+    """Growth of the largest resident memory during the first step of an optimizer that has its state, in MiB."""
+    before_it, optimizer = (torch_muon() if name == "torch Muon" else ours(name) for _ in range(2))
+    before_it.step()
+    optimizer.load_state_dict(before_it.state_dict())
+    del before_it
     gc.collect()
     ctypes.CDLL(None).malloc_trim(0)  # what the first step left to the allocator would hide the growth
     Path("/proc/self/clear_refs").write_text("5")
@@ -198,9 +196,9 @@ def main() -> None:
         print(f'{{"mebibytes": {peak_growth(sys.argv[2])}}}')
         return
     torch.set_num_threads(1)
-    rows = speed_rows(least_seconds(time.process_time), "one thread, processor time")
+    rows = speed_rows(time.process_time, "one thread, processor time")
     torch.set_num_threads(2)
-    rows += speed_rows(least_seconds(time.perf_counter), "two threads, wall time")
+    rows += speed_rows(time.perf_counter, "two threads, wall time")
     publish("optimizers", rows + accuracy_rows() + state_rows() + memory_rows())
 
 

@@ -14,9 +14,9 @@ def _apply(matrices: list[MatrixStep], options: Options) -> None:
             rate = matrix.rate * matrix.factors[index]
             if matrix.scales:
                 scale = matrix.view.on_piece(matrix.scales[index], piece)
-                piece.addcmul_(block.reshape(piece.shape), scale, value=-rate)
+                piece.addcmul_(_operand(matrix, block, piece), scale, value=-rate)
             else:
-                piece.add_(block.reshape(piece.shape), alpha=-rate)
+                piece.add_(_operand(matrix, block, piece), alpha=-rate)
 
 
 def capped_step(scale: Tensor, rate: float) -> Tensor:
@@ -37,7 +37,15 @@ def _apply_capped(matrices: list[MatrixStep], options: Options) -> None:
         rows = zip(matrix.weight_pieces(), matrix.blocks, matrix.scales, matrix.factors, strict=True)
         for piece, block, scale, factor in rows:
             step = matrix.view.on_piece(capped_step(scale, matrix.rate * factor), piece)
-            piece.addcmul_(block.reshape(piece.shape), step, value=-1.0)
+            piece.addcmul_(_operand(matrix, block, piece), step, value=-1.0)
+
+
+def _operand(matrix: MatrixStep, block: Tensor, piece: Tensor) -> Tensor:
+    """The block in the shape of the piece, widened to its precision: a CPU would take new memory for that."""
+    shaped = block.reshape(piece.shape)
+    if piece.device.type != "cpu" or block.dtype.itemsize >= piece.dtype.itemsize:
+        return shaped
+    return matrix.scratch.brief(piece).copy_(shaped)
 
 
 APPLY = Slot(number=9, variant="W - step", advance=_apply)

@@ -60,23 +60,22 @@ def _check(options: Options) -> None:
     require(options, "norm_eps", options["norm_eps"] > 0.0, "a number > 0")
 
 
-def _scale(block: Tensor, spare: Tensor, options: Options) -> Tensor:
+def _scale(matrix: MatrixStep, block: Tensor, options: Options) -> Tensor:
     scaling = options["scaling"]
     gamma = SHARPNESS[scaling] if options["gamma"] is None else options["gamma"]
-    return cosh_scale(block, scaling, gamma=gamma, eps=options["norm_eps"], spare=spare)
+    return cosh_scale(block, scaling, gamma=gamma, eps=options["norm_eps"], spare=matrix.scratch.brief(block))
 
 
 def _direct(matrices: list[MatrixStep], options: Options) -> None:
     for matrix in matrices:
-        for block in matrix.view.blocks(matrix.update):
-            spare = matrix.scratch.like(block)
-            matrix.blocks.append(torch.mul(block, _scale(block, spare, options), out=spare))
+        matrix.blocks = list(matrix.view.blocks(matrix.update))
+    _rescale(matrices, options)
 
 
 def _rescale(matrices: list[MatrixStep], options: Options) -> None:
     for matrix in matrices:
         wide = [block.to(storage_dtype(matrix.weight)) for block in matrix.blocks]
-        matrix.scales = [_scale(block, matrix.scratch.like(block), options) for block in wide]
+        matrix.scales = [_scale(matrix, block, options) for block in wide]
 
 
 COSH_DIRECTION = Slot(

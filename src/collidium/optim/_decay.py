@@ -64,7 +64,7 @@ def _adaptive_decay(matrices: list[MatrixStep], options: Options) -> None:
     for matrix in matrices:
         for piece, scale in zip(matrix.weight_pieces(), matrix.scales, strict=True):
             step = capped_step(scale, matrix.rate)
-            piece.mul_(matrix.view.on_piece(1.0 - decay * step, piece))
+            piece.addcmul_(piece, matrix.view.on_piece(step, piece), value=-decay)
 
 
 ADAPTIVE_DECAY = Slot(

@@ -13,8 +13,9 @@ from torch import Tensor
 from collidium.optim._coefficients import COEFFICIENTS, check_precision, schedule
 from collidium.optim._exact_polar import exact_polar
 from collidium.optim._names import unknown_name
-from collidium.optim._newton_schulz import iterate, iterate_gram, normalize_into
+from collidium.optim._newton_schulz import divisors, frobenius_norm, iterate, iterate_gram
 from collidium.optim._pipeline import MatrixStep, Options, Slot, require
+from collidium.optim._scratch import Scratch
 
 DIRECTIONS: tuple[str, ...] = ("exact", *COEFFICIENTS)
 PRECISIONS: dict[str, torch.dtype | None] = {
@@ -135,6 +136,8 @@ def orthogonalize(
     precision: str = "auto",
     form: str = "auto",
     eps: float = 1e-7,
+    norms: Sequence[Tensor] = (),
+    scratch: Scratch | None = None,
 ) -> list[Tensor]:
     """Directions of many matrices at once; those of one shape, either way round, are batched.
 
@@ -150,11 +153,15 @@ def orthogonalize(
         As in `choose_plan`. ``"auto"`` means float64 for the exact map.
     eps : float
         As in `newton_schulz`.
+    norms : sequence of Tensor, each (..., 1, 1)
+        Frobenius norms of the matrices, if they are known.
+    scratch : Scratch, optional
+        Lends all memory, that of the result included; new memory if not given.
 
     Returns
     -------
     list of Tensor, shapes of the inputs
-        New tensors, in the precision of the iteration.
+        In the precision of the iteration.
 
     Examples
     --------
@@ -165,6 +172,7 @@ def orthogonalize(
     if direction == "exact":
         return [exact_polar(matrix, dtype=PRECISIONS[precision] or torch.float64) for matrix in matrices]
     triples, safety = schedule(direction, steps), COEFFICIENTS[direction].safety
+    scratch = scratch or Scratch()
     batches: dict[tuple[object, ...], list[int]] = {}
     wide = [matrix.mT if matrix.shape[-2] > matrix.shape[-1] else matrix for matrix in matrices]
     for index, matrix in enumerate(wide):
@@ -187,18 +195,31 @@ def orthogonalize(
         counts = [wide[index].shape[:-2].numel() for index in indices]
         check_precision(direction, plan.dtype)
         if is_tall and plan.form == "gram" and first.device.type == "cpu":
-            x = torch.empty(sum(counts), columns, rows, dtype=plan.dtype, device=first.device).mT
+            x = scratch.empty((sum(counts), columns, rows), plan.dtype, first.device).mT
         else:
-            x = torch.empty(sum(counts), rows, columns, dtype=plan.dtype, device=first.device)
-        for index, part in zip(indices, torch.split(x, counts), strict=True):
-            normalize_into(part.view(wide[index].shape), wide[index], safety, eps)
-        x = (iterate_gram if plan.form == "gram" else iterate)(x, triples)
+            x = scratch.empty((sum(counts), rows, columns), plan.dtype, first.device)
+        parts = [part.view(wide[index].shape) for index, part in zip(indices, torch.split(x, counts), strict=True)]
+        batch_norms = [norms[index] if norms else frobenius_norm(matrices[index]) for index in indices]
+        for index, part, divisor in zip(indices, parts, divisors(batch_norms, safety, eps), strict=True):
+            if x.is_contiguous():
+                _divide_into(part, wide[index], divisor, scratch)
+            else:
+                _divide_into(part.mT, wide[index].mT, divisor, scratch)
+        x = (iterate_gram if plan.form == "gram" else iterate)(x, triples, scratch)
         for index, part in zip(indices, torch.split(x, counts), strict=True):
             results[index] = part.view(wide[index].shape)
     return [
         result.mT if matrix.shape[-2] > matrix.shape[-1] else result
         for matrix, result in zip(matrices, results, strict=True)
     ]
+
+
+def _divide_into(out: Tensor, matrix: Tensor, divisor: Tensor, scratch: Scratch) -> None:
+    """The quotient in the precision of ``out``; a CPU would take new memory for rounding on the way."""
+    if out.dtype == matrix.dtype or out.device.type != "cpu":
+        torch.div(matrix, divisor, out=out)
+    else:
+        out.copy_(torch.div(matrix, divisor, out=scratch.brief(out, matrix.dtype)))
 
 
 def _check(options: Options) -> None:
@@ -218,6 +239,8 @@ def _check(options: Options) -> None:
 
 def _advance(matrices: list[MatrixStep], options: Options) -> None:
     blocks = [matrix.view.blocks(matrix.update) for matrix in matrices]
+    is_exact = options["direction"] == "exact"
+    norms = () if is_exact else [norm for matrix in matrices for norm in matrix.update_norms()]
     directions = iter(
         orthogonalize(
             [block for group in blocks for block in group],
@@ -226,6 +249,8 @@ def _advance(matrices: list[MatrixStep], options: Options) -> None:
             precision=options["precision"],
             form=options["form"],
             eps=options["eps"],
+            norms=norms,
+            scratch=matrices[0].scratch,
         )
     )
     for matrix, group in zip(matrices, blocks, strict=True):

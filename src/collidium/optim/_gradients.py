@@ -21,13 +21,18 @@ def refuse_unsupported(name: str, gradient: Tensor) -> None:
         raise ValueError(f"gradient of {name} is complex ({gradient.dtype}); a real gradient is needed")
 
 
-def refuse_non_finite(gradients: Sequence[tuple[str, Tensor]]) -> None:
-    """Raise if the Frobenius norm of any gradient is not finite.
+def refuse_non_finite(gradients: Sequence[tuple[str, Tensor]]) -> list[Tensor]:
+    """Frobenius norms of gradients; raise if any is not finite.
 
     Parameters
     ----------
     gradients : sequence of (name, Tensor)
         Only read. One synchronisation per device, however many there are.
+
+    Returns
+    -------
+    list of Tensor, each ()
+        The norms, at least in float32.
 
     Raises
     ------
@@ -43,10 +48,11 @@ def refuse_non_finite(gradients: Sequence[tuple[str, Tensor]]) -> None:
     """
     norms = [torch.linalg.vector_norm(gradient, dtype=_wide_dtype(gradient)) for _, gradient in gradients]
     if all(isfinite(torch.stack(part).sum()) for part in _by_device(norms)):
-        return
+        return norms
     names = [name for (name, _), norm in zip(gradients, norms, strict=True) if not isfinite(norm)]
     if names:
         raise NonFiniteGradientError(f"non-finite gradient in {', '.join(names)}; nothing was changed")
+    return norms
 
 
 def _wide_dtype(gradient: Tensor) -> torch.dtype:

@@ -13,6 +13,7 @@ from collidium.optim._checkpoint import HOOKS, in_order_of_names, restore_state
 from collidium.optim._gradients import refuse_non_finite, refuse_unsupported
 from collidium.optim._names import unknown_name
 from collidium.optim._pipeline import Options, ParameterStep
+from collidium.optim._scratch import Scratch
 
 
 class Rule(Protocol):
@@ -64,6 +65,11 @@ class MatrixOptimizer(torch.optim.Optimizer):
         if name in self.rules and (outside := set(defaults) - {"rule", "lr", *self.rules[name].defaults}):
             raise unknown_name(f"option of {name}", min(outside), self.rules[name].defaults)
         super().__init__(params, defaults)
+        self._scratch = Scratch()
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        self._scratch = Scratch()
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
         """Add a group; options that it does not name take the optimizer's, then the rule's, defaults.
@@ -122,12 +128,19 @@ class MatrixOptimizer(torch.optim.Optimizer):
         gradients = [(name, gradient) for _, entries in work for name, _, gradient in entries]
         for name, gradient in gradients:
             refuse_unsupported(name, gradient)
-        refuse_non_finite(gradients)
+        norms = iter(refuse_non_finite(gradients))
         moves = [
             (
                 self._rule(group["rule"]),
                 [
-                    ParameterStep(name, weight, gradient, self._state_of(self._rule(group["rule"]), weight, group))
+                    ParameterStep(
+                        name,
+                        weight,
+                        gradient,
+                        self._state_of(self._rule(group["rule"]), weight, group),
+                        next(norms),
+                        self._scratch,
+                    )
                     for name, weight, gradient in entries
                 ],
                 group,
@@ -136,6 +149,7 @@ class MatrixOptimizer(torch.optim.Optimizer):
         ]
         for rule, steps, group in moves:
             rule.advance(steps, group)
+        self._scratch.settle()
         return loss
 
     def state_dict(self) -> StateDict:

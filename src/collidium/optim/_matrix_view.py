@@ -80,6 +80,10 @@ class MatrixView:
         *lead, rows, columns = self.matrix_shape(shape)
         return [(*lead, size, columns) for size in self.split_sizes or (rows,)]
 
+    def is_one_matrix(self, shape: Sequence[int]) -> bool:
+        """Whether a parameter of this shape is neither split nor a stack."""
+        return not self.split_sizes and len(self.matrix_shape(shape)) == 2
+
     def check(self, shape: Sequence[int], name: str) -> None:
         """Raise ValueError if a parameter of this shape cannot be seen this way."""
         if self.kind not in VIEWS:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from collidium.optim._coefficients import COEFFICIENTS, Triple, check_precision, schedule
+from collidium.optim._scratch import Scratch
 
 # Steps after which X and its Gram matrix are rebuilt: the first time, and from there on. In half precision the Gram
 # matrix must not be carried over the first step, whose large coefficients nearly cancel: rounding then leaves
@@ -103,13 +104,20 @@ def gram_newton_schulz(
     return _on_wide_form(matrix, coefficients, steps, dtype, eps, iterate_gram)
 
 
-def normalize_into(out: Tensor, matrix: Tensor, safety: float, eps: float) -> None:
-    """Write ``matrix / (safety max(||matrix||_F, eps))`` into ``out``; norms per matrix of the stack."""
-    norm = torch.linalg.vector_norm(matrix, dim=(-2, -1), keepdim=True).clamp_(min=eps)
-    torch.div(matrix, norm.mul_(safety), out=out)
+def frobenius_norm(matrix: Tensor, dtype: torch.dtype | None = None) -> Tensor:
+    """Norm of every matrix of a stack, (..., 1, 1)."""
+    norm: Tensor = torch.linalg.vector_norm(matrix, dim=(-2, -1), keepdim=True, dtype=dtype)
+    return norm
 
 
-def iterate(x: Tensor, triples: Sequence[Triple]) -> Tensor:
+def divisors(norms: list[Tensor], safety: float, eps: float) -> tuple[Tensor, ...]:
+    """``safety max(norm, eps)`` of every norm."""
+    floored: tuple[Tensor, ...] = torch._foreach_clamp_min(norms, eps)
+    torch._foreach_mul_(floored, safety)
+    return floored
+
+
+def iterate(x: Tensor, triples: Sequence[Triple], scratch: Scratch | None = None) -> Tensor:
     """Run the polynomials on a stack of normalised wide matrices.
 
     Parameters
@@ -118,15 +126,17 @@ def iterate(x: Tensor, triples: Sequence[Triple]) -> Tensor:
         Contiguous, ``r <= k``; used as working memory, its content is lost.
     triples : sequence of (a, b, c)
         Coefficients of every step.
+    scratch : Scratch, optional
+        Lends working memory and the result; new memory if not given.
 
     Returns
     -------
     Tensor, (B, r, k), 1
     """
+    scratch = scratch or Scratch()
     num, rows, _ = x.shape
-    gram = x.new_empty(num, rows, rows)
-    quadratic = torch.empty_like(gram)
-    spare = torch.empty_like(x)
+    gram, quadratic = scratch.empty((2, num, rows, rows), x.dtype, x.device)
+    spare = scratch.like(x)
     for a, b, c in triples:
         torch.bmm(x, x.mT, out=gram)
         if c == 0.0:
@@ -138,7 +148,7 @@ def iterate(x: Tensor, triples: Sequence[Triple]) -> Tensor:
     return x
 
 
-def iterate_gram(x: Tensor, triples: Sequence[Triple]) -> Tensor:
+def iterate_gram(x: Tensor, triples: Sequence[Triple], scratch: Scratch | None = None) -> Tensor:
     """Run the polynomials on the Gram matrices of a stack of normalised wide matrices.
 
     Parameters
@@ -148,15 +158,19 @@ def iterate_gram(x: Tensor, triples: Sequence[Triple]) -> Tensor:
         content is lost.
     triples : sequence of (a, b, c)
         Coefficients of every step.
+    scratch : Scratch, optional
+        Lends working memory and the result; new memory if not given.
 
     Returns
     -------
     Tensor, (B, r, k), 1
         Lies in memory as ``x`` does.
     """
+    scratch = scratch or Scratch()
     is_tall = not x.is_contiguous()
     num, rows, _ = x.shape
-    spare, squares = torch.empty_like(x), list(x.new_empty(5, num, rows, rows))
+    spare = scratch.like(x.mT).mT if is_tall else scratch.like(x)
+    squares = scratch.empty((5, num, rows, rows), x.dtype, x.device).unbind()
     first, every = RESTARTS["half" if x.dtype.itemsize < 4 else "full"]
     cuts = [0, *range(first, len(triples), every), len(triples)]
     for start, stop in pairwise(cuts):
@@ -204,6 +218,7 @@ def _on_wide_form(
     if matrix.numel() == 0:
         return torch.zeros_like(matrix)
     x = torch.empty(wide.shape, dtype=dtype, device=matrix.device)
-    normalize_into(x, wide, COEFFICIENTS[coefficients].safety, eps)
+    (divisor,) = divisors([frobenius_norm(wide)], COEFFICIENTS[coefficients].safety, eps)
+    torch.div(wide, divisor, out=x)
     result = iteration(x.view(-1, *x.shape[-2:]), triples).view(wide.shape).to(matrix.dtype)
     return result.mT if wide is not matrix else result

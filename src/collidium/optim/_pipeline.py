@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 from types import MappingProxyType
 from typing import Any, Literal
 
@@ -11,6 +12,7 @@ import torch
 from torch import Tensor
 
 from collidium.optim._matrix_view import MatrixView
+from collidium.optim._newton_schulz import frobenius_norm
 from collidium.optim._scratch import Scratch
 
 Options = MutableMapping[str, Any]
@@ -48,12 +50,18 @@ class ParameterStep:
         Only read, by everyone.
     state : dict of str to Tensor
         Persistent state of the parameter.
+    gradient_norm : Tensor, (), optional
+        Frobenius norm of the gradient, at least in float32.
+    scratch : Scratch
+        Memory for the duration of the step, shared by all parameters.
     """
 
     name: str
     weight: Tensor
     gradient: Tensor
     state: dict[str, Tensor]
+    gradient_norm: Tensor | None = None
+    scratch: Scratch = field(default_factory=Scratch)
 
 
 @dataclass(slots=True)
@@ -77,6 +85,8 @@ class MatrixStep:
         The gradient at first; the momentum mix after slot 2.
     rate : float
         Learning rate; slot 6 may change it.
+    gradient_norm : Tensor, (), optional
+        Frobenius norm of the whole gradient, at least in float32.
     scratch : Scratch
         Memory that lasts until the last slot has seen the matrix.
     blocks : list of Tensor, each (..., m, n)
@@ -93,10 +103,25 @@ class MatrixStep:
     view: MatrixView
     update: Tensor
     rate: float
+    gradient_norm: Tensor | None = None
     scratch: Scratch = field(default_factory=Scratch)
     blocks: list[Tensor] = field(default_factory=list)
     scales: list[Tensor] = field(default_factory=list)
     factors: list[float] = field(default_factory=list)
+    _measured: tuple[Tensor, list[Tensor]] | None = None
+
+    def update_norms(self) -> list[Tensor]:
+        """Frobenius norms (..., 1, 1) of the blocks of the update, computed once."""
+        if self._measured is None or self._measured[0] is not self.update:
+            self._measured = self.update, [frobenius_norm(block) for block in self.view.blocks(self.update)]
+        return self._measured[1]
+
+    def gradient_norms(self) -> list[Tensor]:
+        """Frobenius norms (..., 1, 1) of the blocks of the gradient, at least in float32."""
+        if self.gradient_norm is not None and self.view.is_one_matrix(self.gradient.shape):
+            return [self.gradient_norm.view(1, 1)]
+        dtype = torch.promote_types(self.gradient.dtype, torch.float32)
+        return [frobenius_norm(block, dtype) for block in self.view.blocks(self.gradient)]
 
     def weight_pieces(self) -> Sequence[Tensor]:
         """Views of the weight that correspond to the blocks."""
@@ -207,19 +232,28 @@ class Composition:
 
     def advance(self, steps: Sequence[ParameterStep], options: Options) -> None:
         """Move the parameters of one group by one step."""
-        view, rate, scratch = self.view(options), float(options["lr"]), Scratch()
+        view, rate = self.view(options), float(options["lr"])
         matrices = [
-            MatrixStep(step.weight, step.gradient, step.state, view, step.gradient, rate, scratch)
+            MatrixStep(
+                step.weight, step.gradient, step.state, view, step.gradient, rate, step.gradient_norm, step.scratch
+            )
             for step in sorted(steps, key=lambda step: tuple(step.weight.shape))
         ]
         for slot in self.slots:
             if slot.scope == "group":
                 slot.advance(matrices, options)
-        for chunk in _chunks(matrices, any(slot.is_batched for slot in self.slots)):
+        of_chunks = [slot for slot in self.slots if slot.scope == "chunk"]
+        runs = [(is_batched, list(run)) for is_batched, run in groupby(of_chunks, lambda slot: slot.is_batched)]
+        for chunk in _chunks(matrices, any(is_batched for is_batched, _ in runs)):
+            scratch = chunk[0].scratch
             scratch.reset()
-            for slot in self.slots:
-                if slot.scope == "chunk":
-                    slot.advance(chunk, options)
+            for is_batched, slots in runs:
+                kept = scratch.num_lent
+                for part in [chunk] if is_batched else [[matrix] for matrix in chunk]:
+                    for slot in slots:
+                        slot.advance(part, options)
+                    if slots is runs[-1][1]:
+                        scratch.reset(kept)
 
     def describe(self) -> tuple[str, ...]:
         """One line per filled slot."""

@@ -1,9 +1,17 @@
-"""Memory that the matrices of a step use one after the other."""
+"""Memory that the matrices of a step, and the steps, use one after the other."""
 
 from __future__ import annotations
 
+import math
+from bisect import bisect_left, insort_left
+from collections import defaultdict
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
+
+KEPT_BYTES = 64 << 20
+"""Most that an optimizer keeps from step to step: larger matrices pay for new memory with far more arithmetic."""
 
 
 class Scratch:
@@ -22,26 +30,52 @@ class Scratch:
     """
 
     def __init__(self) -> None:
-        self._free: list[Tensor] = []
+        self._free: defaultdict[tuple[torch.dtype, torch.device], list[Tensor]] = defaultdict(list)
         self._lent: list[Tensor] = []
+
+    def empty(self, shape: Sequence[int], dtype: torch.dtype, device: torch.device) -> Tensor:
+        """Contiguous tensor with undefined content."""
+        size = math.prod(shape)
+        free = self._free[dtype, device]
+        index = bisect_left(free, size, key=len)
+        block = free.pop(index) if index < len(free) else torch.empty(size, dtype=dtype, device=device)
+        self._lent.append(block)
+        return block[:size].view(shape)
 
     def like(self, tensor: Tensor, dtype: torch.dtype | None = None) -> Tensor:
         """Contiguous tensor of this shape and device with undefined content."""
-        size, dtype = tensor.numel(), dtype or tensor.dtype
-        fitting = [
-            block
-            for block in self._free
-            if block.numel() >= size and block.dtype == dtype and block.device == tensor.device
-        ]
-        if fitting:
-            block = min(fitting, key=Tensor.numel)
-            self._free = [other for other in self._free if other is not block]
-        else:
-            block = torch.empty(size, dtype=dtype, device=tensor.device)
-        self._lent.append(block)
-        return block[:size].view(tensor.shape)
+        return self.empty(tensor.shape, dtype or tensor.dtype, tensor.device)
 
-    def reset(self) -> None:
-        """Take everything back."""
-        self._free += self._lent
-        self._lent = []
+    def brief(self, tensor: Tensor, dtype: torch.dtype | None = None) -> Tensor:
+        """As `like`, but only until the next loan."""
+        borrowed = self.like(tensor, dtype)
+        self._take_back(self._lent.pop())
+        return borrowed
+
+    def fast(self, tensor: Tensor, dtype: torch.dtype) -> Tensor:
+        """The tensor as reductions along rows are fast: on a CPU contiguous and at least in this precision."""
+        if tensor.device.type != "cpu" or (tensor.dtype.itemsize >= dtype.itemsize and tensor.is_contiguous()):
+            return tensor
+        return self.like(tensor, torch.promote_types(tensor.dtype, dtype)).copy_(tensor)
+
+    @property
+    def num_lent(self) -> int:
+        """Loans since the last reset."""
+        return len(self._lent)
+
+    def reset(self, kept: int = 0) -> None:
+        """Take everything back but so many of the first loans."""
+        for block in self._lent[kept:]:
+            self._take_back(block)
+        del self._lent[kept:]
+
+    def settle(self) -> None:
+        """Take everything back, and keep it if it is not too much, and not on a GPU, where torch keeps memory."""
+        self.reset()
+        for key in [key for key in self._free if key[1].type != "cpu"]:
+            del self._free[key]
+        if sum(block.nbytes for free in self._free.values() for block in free) > KEPT_BYTES:
+            self._free.clear()
+
+    def _take_back(self, block: Tensor) -> None:
+        insort_left(self._free[block.dtype, block.device], block, key=len)

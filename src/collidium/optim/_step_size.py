@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 
 import torch
 from torch import Tensor
@@ -43,26 +42,26 @@ def adagrad_norm_(accumulator: Tensor, gradient_norm: Tensor, cap: float, floor:
     return capped.div_(accumulator.sqrt()).clamp_(min=floor)
 
 
-def adam_norm_(
-    second_moment: Tensor,
-    gradient_norm: Tensor,
-    momentum_norm: Tensor,
+def adam_norms_(
+    second_moments: list[Tensor],
+    gradient_norms: list[Tensor],
+    momentum_norms: list[Tensor],
     *,
-    step: int,
+    steps: list[int],
     momentum: float,
     beta2: float,
     eps: float,
-) -> Tensor:
-    """Advance the second moment of the gradient norm in place and return the signal-to-noise step size of NAMO.
+) -> list[Tensor]:
+    """Advance second moments of gradient norms in place and return the signal-to-noise step sizes of NAMO.
 
     Parameters
     ----------
-    second_moment : Tensor, any shape, gradient units squared
-        ``v``, changed in place.
-    gradient_norm, momentum_norm : Tensor, same shape, gradient units
-        Norms of the raw gradient and of the momentum mix.
-    step : int
-        Steps taken, this one included.
+    second_moments : list of Tensor, any shapes, gradient units squared
+        ``v`` of every parameter, changed in place.
+    gradient_norms, momentum_norms : list of Tensor, same shapes, gradient units
+        Norms of the raw gradients and of the momentum mixes.
+    steps : list of int
+        Steps that every parameter has taken, this one included.
     momentum, beta2 : float
         Decays of momentum and second moment, for the correction of their bias.
     eps : float
@@ -70,18 +69,22 @@ def adam_norm_(
 
     Returns
     -------
-    Tensor, same shape, 1
+    list of Tensor, same shapes, 1
         ``sqrt(1 - b2^t) / (1 - mu^t) ||u|| / (sqrt(v) + eps)``.
 
     Examples
     --------
     >>> v, norm = torch.zeros(1), torch.ones(1)
-    >>> adam_norm_(v, norm, 0.1 * norm, step=1, momentum=0.9, beta2=0.99, eps=1e-8)
-    tensor([1.0000])
+    >>> adam_norms_([v], [norm], [0.1 * norm], steps=[1], momentum=0.9, beta2=0.99, eps=1e-8)
+    [tensor([1.0000])]
     """
-    second_moment.lerp_(gradient_norm.square(), 1.0 - beta2)
-    correction = math.sqrt(1.0 - beta2**step) / (1.0 - momentum**step)
-    return momentum_norm.mul(correction).div_(second_moment.sqrt().add_(eps))
+    torch._foreach_mul_(second_moments, beta2)
+    torch._foreach_addcmul_(second_moments, gradient_norms, gradient_norms, value=1.0 - beta2)
+    roots = torch._foreach_sqrt(second_moments)
+    torch._foreach_add_(roots, eps)
+    scales = torch._foreach_div(momentum_norms, roots)
+    torch._foreach_mul_(scales, [math.sqrt(1.0 - beta2**step) / (1.0 - momentum**step) for step in steps])
+    return list(scales)
 
 
 def clamp_to_mean(scales: Tensor, closeness: float) -> Tensor:
@@ -107,19 +110,12 @@ def clamp_to_mean(scales: Tensor, closeness: float) -> Tensor:
     return scales.clamp(mean * closeness, mean / closeness)
 
 
-def _norms(matrix: MatrixStep, tensor: Tensor) -> list[Tensor]:
-    """Frobenius norm of every matrix."""
-    dtype = storage_dtype(matrix.weight)
-    blocks = matrix.view.blocks(tensor)
-    return [torch.linalg.vector_norm(block, dim=(-2, -1), keepdim=True, dtype=dtype) for block in blocks]
-
-
-def _column_norms(matrix: MatrixStep, tensor: Tensor) -> list[Tensor]:
-    """Norm of every column of every matrix; by squares, which a CPU sums much faster along columns than norms."""
+def _column_norms(matrix: MatrixStep, tensor: Tensor) -> Tensor:
+    """Norms of the columns of the blocks, (..., blocks, n); by squares, which a CPU sums much faster than norms."""
     dtype = storage_dtype(matrix.weight)
     blocks = [block.to(dtype) for block in matrix.view.blocks(tensor)]
-    squares = (torch.mul(block, block, out=matrix.scratch.like(block)) for block in blocks)
-    return [square.sum(dim=-2, keepdim=True).sqrt_() for square in squares]
+    squares = (torch.mul(block, block, out=matrix.scratch.brief(block)) for block in blocks)
+    return torch.cat([square.sum(dim=-2, keepdim=True) for square in squares], dim=-2).sqrt_()
 
 
 def _per_block(weight: Tensor, options: Options, columns: int, value: float) -> Tensor:
@@ -140,11 +136,9 @@ def _adagrad_state(weight: Tensor, options: Options) -> dict[str, Tensor]:
 
 def _adagrad(matrices: list[MatrixStep], options: Options) -> None:
     for matrix in matrices:
-        accumulators = matrix.view.per_block(matrix.state["accumulator"])
-        matrix.scales = [
-            adagrad_norm_(accumulator, norm, options["gradient_cap"], options["floor"])
-            for accumulator, norm in zip(accumulators, _norms(matrix, matrix.gradient), strict=True)
-        ]
+        norms = torch.cat(matrix.gradient_norms(), dim=-2)
+        scales = adagrad_norm_(matrix.state["accumulator"], norms, options["gradient_cap"], options["floor"])
+        matrix.scales = list(matrix.view.per_block(scales))
 
 
 def _check_adam(options: Options) -> None:
@@ -167,34 +161,33 @@ def _adam_column_state(weight: Tensor, options: Options) -> dict[str, Tensor]:
 
 
 def _adam_scales(
-    matrix: MatrixStep, options: Options, norms_of: Callable[[MatrixStep, Tensor], list[Tensor]]
+    matrices: list[MatrixStep], options: Options, gradient_norms: list[Tensor], update_norms: list[Tensor]
 ) -> list[Tensor]:
-    step = count_step(matrix.state)
-    moments = matrix.view.per_block(matrix.state["norm_second_moment"])
-    norms = (norms_of(matrix, tensor) for tensor in (matrix.gradient, matrix.update))
-    return [
-        adam_norm_(
-            moment,
-            of_gradient,
-            of_momentum,
-            step=step,
-            momentum=options["momentum"],
-            beta2=options["beta2"],
-            eps=options["norm_eps"],
-        )
-        for moment, of_gradient, of_momentum in zip(moments, *norms, strict=True)
-    ]
+    return adam_norms_(
+        [matrix.state["norm_second_moment"] for matrix in matrices],
+        gradient_norms,
+        update_norms,
+        steps=[count_step(matrix.state) for matrix in matrices],
+        momentum=options["momentum"],
+        beta2=options["beta2"],
+        eps=options["norm_eps"],
+    )
 
 
 def _adam(matrices: list[MatrixStep], options: Options) -> None:
-    for matrix in matrices:
-        matrix.scales = _adam_scales(matrix, options, _norms)
+    gradient_norms = [torch.cat(matrix.gradient_norms(), dim=-2) for matrix in matrices]
+    update_norms = [torch.cat(matrix.update_norms(), dim=-2) for matrix in matrices]
+    all_scales = _adam_scales(matrices, options, gradient_norms, update_norms)
+    for matrix, scales in zip(matrices, all_scales, strict=True):
+        matrix.scales = list(matrix.view.per_block(scales))
 
 
 def _adam_columns(matrices: list[MatrixStep], options: Options) -> None:
-    for matrix in matrices:
-        scales = _adam_scales(matrix, options, _column_norms)
-        matrix.scales = [clamp_to_mean(scale, options["closeness"]) for scale in scales]
+    gradient_norms = [_column_norms(matrix, matrix.gradient) for matrix in matrices]
+    update_norms = [_column_norms(matrix, matrix.update) for matrix in matrices]
+    all_scales = _adam_scales(matrices, options, gradient_norms, update_norms)
+    for matrix, scales in zip(matrices, all_scales, strict=True):
+        matrix.scales = list(matrix.view.per_block(clamp_to_mean(scales, options["closeness"])))
 
 
 ACCUMULATOR_START = 1e-6
@@ -213,6 +206,7 @@ ADAM_NORM = Slot(
     check=_check_adam,
     initial_state=_adam_state,
     advance=_adam,
+    is_batched=True,
 )
 ADAM_COLUMN_NORM = Slot(
     number=6,
@@ -221,4 +215,5 @@ ADAM_COLUMN_NORM = Slot(
     check=_check_adam_columns,
     initial_state=_adam_column_state,
     advance=_adam_columns,
+    is_batched=True,
 )

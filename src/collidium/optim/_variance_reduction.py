@@ -7,6 +7,7 @@ from torch import Tensor
 
 from collidium.optim._momentum import MOMENTUM, new_momentum
 from collidium.optim._names import unknown_name
+from collidium.optim._newton_schulz import frobenius_norm
 from collidium.optim._pipeline import MatrixStep, Options, Slot, require
 
 VARIANTS = {
@@ -23,7 +24,7 @@ def corrected_gradient(
     Parameters
     ----------
     gradient, previous : Tensor, any shape, gradient units
-        ``G`` of this step and of the one before; only read.
+        ``G`` of this step and of the one before; only read, unless the second is ``out``.
     gamma : float
         Strength of the correction.
     mu : float
@@ -92,8 +93,7 @@ def clip_factor(matrix: Tensor, max_norm: float) -> Tensor:
     >>> clip_factor(torch.ones(2, 8), 1.0)
     tensor([[0.2500]])
     """
-    norm: Tensor = torch.linalg.vector_norm(matrix, dim=(-2, -1), keepdim=True)
-    return norm.clamp_(min=max_norm).reciprocal_().mul_(max_norm)
+    return max_norm / frobenius_norm(matrix).clamp_(min=max_norm)
 
 
 def _check(options: Options) -> None:
@@ -111,14 +111,13 @@ def _initial_state(weight: Tensor, options: Options) -> dict[str, Tensor]:
 
 
 def _correct(matrices: list[MatrixStep], options: Options) -> None:
+    """The corrected gradient takes the place of the previous one, until `_momentum` has seen it: one pass less."""
     if options["variant"] == "efficient":
         return
     for matrix in matrices:
         previous = matrix.state["previous_gradient"]
         gradient = matrix.gradient.to(previous.dtype)
-        spare = matrix.scratch.like(previous)
-        corrected = corrected_gradient(gradient, previous, options["gamma"], options["momentum"], out=spare)
-        previous.copy_(gradient)
+        corrected = corrected_gradient(gradient, previous, options["gamma"], options["momentum"], out=previous)
         if options["max_norm"] is not None:
             rows = zip(matrix.view.pieces(corrected), matrix.view.blocks(corrected), strict=True)
             for piece, block in rows:
@@ -129,6 +128,8 @@ def _correct(matrices: list[MatrixStep], options: Options) -> None:
 def _momentum(matrices: list[MatrixStep], options: Options) -> None:
     if options["variant"] != "efficient":
         MOMENTUM.advance(matrices, options)
+        for matrix in matrices:
+            matrix.state["previous_gradient"].copy_(matrix.gradient)
         return
     for matrix in matrices:
         buffer = matrix.state["momentum"]
