@@ -75,7 +75,7 @@ def speed_rows(clock: Callable[[], float], what: str) -> list[Row]:
     rivals: dict[str, tuple[str, float | None]] = {"muon as torch": ("torch Muon", 1.0), "muon": ("torch Muon", 0.78)}
     rivals |= {name: ("muon", limit) for name, limit in LIMITS_OF_MUON.items()}
     rivals |= {name: ("torch AdamW", limit) for name, limit in LIMITS_OF_ADAMW.items()}
-    rivals |= {name: ("muon", None) for name in UNLIMITED}
+    rivals |= dict.fromkeys(UNLIMITED, ("muon", None))
     seconds: dict[tuple[str, str], list[float]] = {}
     for _ in range(BUILDS):
         steps = contenders()
