@@ -43,7 +43,8 @@ class MatrixOptimizer(torch.optim.Optimizer):
     """Steps every parameter group by the rule that the group names.
 
     A step first looks at all gradients and refuses sparse, complex and non-finite ones before anything is changed.
-    Gradients are only read. Parameters without a gradient and empty parameters are left alone.
+    Gradients are only read. Parameters without a gradient and empty parameters are left alone. On the processor up to
+    64 MiB of working memory stay for the next step.
 
     Parameters
     ----------
