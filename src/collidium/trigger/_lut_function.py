@@ -206,6 +206,7 @@ def look_up_trained(
 
     Examples
     --------
+    >>> from collidium.firmware import Overflow
     >>> weights = EdgeWeights(torch.ones(1, 1, 1, 1), torch.zeros(1, 1, 1), torch.ones(1, 1, 1), torch.zeros(1, 1))
     >>> x = torch.tensor([[[0.9]], [[-0.1]]])
     >>> f_in, f_out, i_out = torch.ones(1, 1, 1), torch.full((1, 1), 3.0), torch.full((1, 1), -1.0)
