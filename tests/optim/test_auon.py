@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from collidium.optim import OPTIMIZERS, AuON, HybridAuON
+from collidium.optim._cosh_scale import cosh_scale
 
 
 def random(shape: tuple[int, int] = (12, 30)) -> torch.Tensor:
@@ -65,3 +66,12 @@ def test_auon_has_no_direction_map_and_the_hybrid_takes_one_step() -> None:
 def test_refuses(options: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         AuON([torch.nn.Parameter(torch.ones(2, 2))], **options)
+
+
+@pytest.mark.parametrize("gamma", [1.0, 1.5, 6.0])
+@pytest.mark.parametrize("shape", [(3, 2), (256, 256)])
+def test_scale_keeps_the_digits_of_single_precision(shape: tuple[int, int], gamma: float) -> None:
+    matrix = torch.randn(shape, generator=torch.Generator().manual_seed(5))
+    exact = matrix.double()
+    rho = (gamma * exact / exact.norm()).cosh().square().mean().sqrt()
+    assert float(cosh_scale(matrix, "code", gamma=gamma)) == pytest.approx(float(1 / rho), rel=5e-7)
