@@ -26,7 +26,7 @@ def adamw(
 ) -> None:
     """Move weights and both moments by one step, the ``step``-th.
 
-    Moments that fall below the normal numbers become 0: processors take a hundred times longer for such numbers, and
+    Moments that fall below the normal numbers become 0: processors take far longer for such numbers, and
     those of a gradient that stays 0 would remain among them.
 
     References

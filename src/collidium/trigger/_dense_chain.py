@@ -186,7 +186,7 @@ class DenseChain:
             if quantizer.known_powers is not None:
                 quantizer.known_powers = None
         if self.packed is not None and len(self.limits) == 1:
-            _kernel().clip(self.packed.widths.detach().numpy(), *next(iter(self.limits)))
+            _width_kernel().clip(self.packed.widths.detach().numpy(), *next(iter(self.limits)))
         else:
             for quantizer in self.quantizers:
                 quantizer.clip_widths()
@@ -198,7 +198,7 @@ class DenseChain:
         if self._powers is None or self._powers[0] != versions:
             widths = (_flat(self.widths) if self.packed is None else self.packed.widths).detach().numpy()
             found = np.empty((3, len(widths)), np.float32)
-            _kernel().widths_to_powers(widths, found)
+            _width_kernel().widths_to_powers(widths, found)
             self._powers = versions, found
         return self._powers[1]
 
@@ -268,6 +268,13 @@ def _flat(tensors: Sequence[Tensor]) -> Tensor:
 def _parts(flat: Tensor, like: Sequence[Tensor]) -> list[Tensor]:
     """A long tensor in the shapes of these."""
     return list(_unflatten_dense_tensors(flat, like))  # type: ignore[no-untyped-call]  # as above
+
+
+def _width_kernel() -> ModuleType:
+    """The machine code of widths, as :func:`_kernel`."""
+    from collidium.trigger import _width_kernel
+
+    return _width_kernel
 
 
 def _kernel() -> ModuleType:

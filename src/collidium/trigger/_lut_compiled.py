@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from types import ModuleType
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -17,9 +17,8 @@ from collidium.trigger._cells import NOT_FINITE
 from collidium.trigger._edge_function import NORM_EPSILON, affine_norm
 from collidium.trigger._fixed_point import LN2, exact_exp2
 from collidium.trigger._lut_record import EntryModes, LutRecord
+from collidium.trigger._machine_code import Floats
 from collidium.trigger._saturation import Range
-
-Reals: TypeAlias = NDArray[np.floating]
 
 
 class CompiledLookUp(torch.autograd.Function):
@@ -120,13 +119,13 @@ class _Cells(NamedTuple):
 
     rows: NDArray[np.int64]
     starts: NDArray[np.int64]
-    counts: Reals
-    lower: Reals
-    low: Reals
-    high: Reals
+    counts: Floats
+    lower: Floats
+    low: Floats
+    high: Floats
 
 
-def _find(x: Reals, scale: Reals) -> _Cells:
+def _find(x: Floats, scale: Floats) -> _Cells:
     """Cells of width ``1 / scale`` (G,) of a batch (N, G)."""
     num, G = x.shape
     rows, starts = np.empty((num, G), np.int64), np.empty(G + 1, np.int64)

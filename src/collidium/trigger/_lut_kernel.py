@@ -12,7 +12,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from collidium.trigger._machine_code import machine_code
+from collidium.trigger._machine_code import Floats, machine_code
 
 _SUMS = {"contract", "reassoc", "nsz"}
 _WIDEST_MARKED = 1 << 16
@@ -20,13 +20,12 @@ _ZERO = np.float32(0.0)
 _HALF = np.float32(0.5)
 _ONE = np.float32(1.0)
 
-Reals: TypeAlias = NDArray[np.floating]
 Places: TypeAlias = NDArray[np.int64]
 
 
 @machine_code()
 def find_cells(
-    x: Reals, scale: Reals, rows: Places, starts: Places, counts: Reals, lower: Reals, low: Reals, high: Reals
+    x: Floats, scale: Floats, rows: Places, starts: Places, counts: Floats, lower: Floats, low: Floats, high: Floats
 ) -> bool:
     """Sort a batch (N, G) into cells of width ``1 / scale``, of which those with samples in them are kept.
 
@@ -86,15 +85,15 @@ def find_cells(
 
 @machine_code()
 def arguments(
-    lower: Reals,
+    lower: Floats,
     starts: Places,
-    scale: Reals,
-    step: Reals,
+    scale: Floats,
+    step: Floats,
     is_rounded: bool,
-    w1: Reals,
-    b1: Reals,
-    v: Reals,
-    h: Reals,
+    w1: Floats,
+    b1: Floats,
+    v: Floats,
+    h: Floats,
 ) -> None:
     """Write what each edge's function sees in each cell, and the arguments of its hidden units.
 
@@ -129,7 +128,15 @@ def arguments(
 
 @machine_code(_SUMS)
 def outputs(
-    h: Reals, starts: Places, counts: Reals, w2: Reals, b2: Reals, num: int, p: Reals, mean: Reals, variance: Reals
+    h: Floats,
+    starts: Places,
+    counts: Floats,
+    w2: Floats,
+    b2: Floats,
+    num: int,
+    p: Floats,
+    mean: Floats,
+    variance: Floats,
 ) -> None:
     """Write the functions' outputs, and their mean and variance over N samples and all groups.
 
@@ -179,17 +186,17 @@ def outputs(
 
 @machine_code()
 def entries(
-    p: Reals,
+    p: Floats,
     starts: Places,
-    factor: Reals,
-    shift: Reals,
-    low: Reals,
-    high: Reals,
-    scale: Reals,
-    step: Reals,
-    tables: Reals,
-    error: Reals,
-    side: Reals,
+    factor: Floats,
+    shift: Floats,
+    low: Floats,
+    high: Floats,
+    scale: Floats,
+    step: Floats,
+    tables: Floats,
+    error: Floats,
+    side: Floats,
 ) -> None:
     """Normalise, saturate and round half up.
 
@@ -223,7 +230,7 @@ def entries(
 
 
 @machine_code()
-def look_up(tables: Reals, rows: Places, y: Reals) -> None:
+def look_up(tables: Floats, rows: Places, y: Floats) -> None:
     """Write the sum (N, U) over groups of each sample's entries."""
     y[:] = _ZERO
     for n in range(len(rows)):
@@ -235,7 +242,7 @@ def look_up(tables: Reals, rows: Places, y: Reals) -> None:
 
 
 @machine_code()
-def cell_sums(grad: Reals, x: Reals, rows: Places, grads: Reals, moments: Reals, inputs: Reals) -> None:
+def cell_sums(grad: Floats, x: Floats, rows: Places, grads: Floats, moments: Floats, inputs: Floats) -> None:
     """Write sums over the samples in each cell: of ``grad`` and ``x grad``, (R, U), and of ``x``, (R,)."""
     grads[:] = _ZERO
     moments[:] = _ZERO
@@ -253,15 +260,15 @@ def cell_sums(grad: Reals, x: Reals, rows: Places, grads: Reals, moments: Reals,
 
 @machine_code(_SUMS)
 def entry_sums(
-    grads: Reals,
+    grads: Floats,
     starts: Places,
-    p: Reals,
-    mean: Reals,
-    error: Reals,
-    side: Reals,
-    sums: Reals,
-    total: Reals,
-    projected: Reals,
+    p: Floats,
+    mean: Floats,
+    error: Floats,
+    side: Floats,
+    sums: Floats,
+    total: Floats,
+    projected: Floats,
 ) -> None:
     """Sum the gradients of the entries.
 
@@ -300,27 +307,27 @@ def entry_sums(
 
 @machine_code(_SUMS)
 def backward(
-    grads: Reals,
-    moments: Reals,
-    inputs: Reals,
-    counts: Reals,
+    grads: Floats,
+    moments: Floats,
+    inputs: Floats,
+    counts: Floats,
     starts: Places,
-    v: Reals,
-    h: Reals,
-    p: Reals,
-    side: Reals,
-    factor: Reals,
-    slope: Reals,
-    level: Reals,
-    w1: Reals,
-    w2: Reals,
-    grad_w1: Reals,
-    grad_b1: Reals,
-    grad_w2: Reals,
-    grad_b2: Reals,
-    grad_f: Reals,
-    through: Reals,
-    own: Reals,
+    v: Floats,
+    h: Floats,
+    p: Floats,
+    side: Floats,
+    factor: Floats,
+    slope: Floats,
+    level: Floats,
+    w1: Floats,
+    w2: Floats,
+    grad_w1: Floats,
+    grad_b1: Floats,
+    grad_w2: Floats,
+    grad_b2: Floats,
+    grad_f: Floats,
+    through: Floats,
+    own: Floats,
 ) -> None:
     """Compute the gradients.
 
@@ -381,7 +388,7 @@ def backward(
 
 
 @machine_code(_SUMS)
-def input_gradient(grad: Reals, rows: Places, through: Reals, own: Reals, out: Reals) -> None:
+def input_gradient(grad: Floats, rows: Places, through: Floats, own: Floats, out: Floats) -> None:
     """Write the gradient (N, G) of the inputs, from that of the sums (N, U)."""
     for n in range(len(rows)):
         for g in range(rows.shape[1]):

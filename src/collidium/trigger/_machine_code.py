@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 Function = TypeVar("Function", bound=Callable[..., object])
 Reals: TypeAlias = NDArray[np.float32]
+Floats: TypeAlias = NDArray[np.floating]
 
 
 @cache
