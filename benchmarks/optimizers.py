@@ -23,6 +23,7 @@ TORCH_STEPS = {"direction": "jordan", "precision": "bfloat16", "form": "standard
 LIMITS_OF_MUON = {"normuon": 1.05, "adago": 1.05, "namo": 1.05, "mars_m": 1.05, "muon_clip": 1.05}
 LIMITS_OF_ADAMW = {"reg": 1.5, "auon": 1.5}
 UNLIMITED = ("namo_d", "adamuon", "hybrid_auon", "conda")
+WEIGHT_DECAY = 0.1  # the default of torch's Muon; the same for everyone
 STATE_BYTES = {"muon": 4.0005, "normuon": 4.0125, "muon_8bit": 1.01}
 MEBIBYTE = 1 << 20
 BUILDS = 4
@@ -45,19 +46,21 @@ def parameters(*, is_split: bool) -> tuple[list[torch.nn.Parameter], list[torch.
 def ours(name: str, **options: object) -> MatrixOptimizer:
     fused, others = parameters(is_split=True)
     split = {} if name == "adamw" else {"split_sizes": QKV}
-    optimizer = OPTIMIZERS[name].build([{"params": fused, **split}, {"params": others}], lr=1e-3, **options)
+    optimizer = OPTIMIZERS[name].build(
+        [{"params": fused, **split}, {"params": others}], lr=1e-3, weight_decay=WEIGHT_DECAY, **options
+    )
     assert isinstance(optimizer, MatrixOptimizer)
     return optimizer
 
 
 def torch_muon() -> torch.optim.Optimizer:
     fused, others = parameters(is_split=False)
-    return torch.optim.Muon(fused + others, lr=1e-3)
+    return torch.optim.Muon(fused + others, lr=1e-3, weight_decay=WEIGHT_DECAY)
 
 
 def torch_adamw() -> torch.optim.Optimizer:
     fused, others = parameters(is_split=True)
-    return torch.optim.AdamW(fused + others, lr=1e-3, foreach=True)
+    return torch.optim.AdamW(fused + others, lr=1e-3, weight_decay=WEIGHT_DECAY, foreach=True)
 
 
 def contenders() -> dict[str, Step]:

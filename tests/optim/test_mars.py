@@ -96,3 +96,30 @@ def test_efficient_variant_keeps_half_the_state() -> None:
 def test_refuses(options: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         MarsM([parameter()], **options)
+
+
+@pytest.mark.parametrize("max_norm", [None, 1.0])
+def test_look_ahead_mixes_the_corrected_gradient(max_norm: float | None) -> None:
+    weight, series = parameter(), gradients((6, 9), 3)
+    group = {"params": [weight], "nesterov": True, "shape_factor": "none", "weight_decay": 0.0}
+    run(MarsM([group], lr=1.0, momentum=0.5, gamma=1.0, max_norm=max_norm, direction="exact"), series)
+    expected, momentum, previous = torch.ones(6, 9), torch.zeros(6, 9), torch.zeros(6, 9)
+    for gradient in series:
+        corrected = 2.0 * gradient - previous
+        corrected *= 1.0 if max_norm is None else min(1.0, max_norm / float(corrected.norm()))
+        momentum = 0.5 * momentum + 0.5 * corrected
+        left, _, right = torch.linalg.svd(0.5 * corrected + 0.5 * momentum, full_matrices=False)
+        expected, previous = expected - left @ right, gradient
+    torch.testing.assert_close(weight.detach(), expected, rtol=0, atol=1e-5)
+
+
+def test_corrects_and_clips_in_any_memory_format() -> None:
+    weights = [torch.nn.Parameter(torch.ones(4, 3, 2, 2)) for _ in range(2)]
+    weights[1].data = weights[1].data.to(memory_format=torch.channels_last)
+    gradient = torch.randn(4, 3, 2, 2, generator=torch.Generator().manual_seed(0))
+    for weight in weights:
+        optimizer = MarsM([{"params": [weight], "view": "flatten"}], lr=0.1, direction="exact")
+        for scale in (1.0, -2.0):
+            weight.grad = (scale * gradient).clone(memory_format=torch.preserve_format)
+            optimizer.step()
+    torch.testing.assert_close(weights[0].detach(), weights[1].detach(), rtol=0, atol=1e-6)

@@ -66,7 +66,7 @@ def test_no_state_lies_in_memory_that_is_lent_again(name: str) -> None:
         for weight in weights:
             weight.grad = torch.randn(weight.shape)
         optimizer.step()
-    lent = {address(block) for free in optimizer._scratch._free.values() for block in free}
+    lent = {address(block.memory) for free in optimizer._scratch._free.values() for block in free}
     kept = [*weights, *(value for state in optimizer.state.values() for value in state.values())]
     assert lent.isdisjoint(address(tensor) for tensor in kept)
 

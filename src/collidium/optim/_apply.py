@@ -19,16 +19,16 @@ def _apply(matrices: list[MatrixStep], options: Options) -> None:
                 piece.add_(_operand(matrix, block, piece), alpha=-rate)
 
 
-def capped_step(scale: Tensor, rate: float) -> Tensor:
-    """``min(1, rate scale)``: no step is longer than the direction, no decay goes through zero.
+def capped(scale: Tensor, rate: float) -> Tensor:
+    """``min(scale, 1 / rate)``: times the rate, no step is longer than the direction, no decay goes through zero.
 
     Examples
     --------
     >>> import torch
-    >>> capped_step(torch.tensor([0.5, 3.0]), 0.4)
-    tensor([0.2000, 1.0000])
+    >>> capped(torch.tensor([0.5, 3.0]), 0.4)
+    tensor([0.5000, 2.5000])
     """
-    return scale.mul(rate).clamp_(max=1.0)
+    return scale.clamp(max=1.0 / rate) if rate > 0.0 else scale
 
 
 def _apply_capped(matrices: list[MatrixStep], options: Options) -> None:
@@ -36,13 +36,14 @@ def _apply_capped(matrices: list[MatrixStep], options: Options) -> None:
     for matrix in matrices:
         rows = zip(matrix.weight_pieces(), matrix.blocks, matrix.scales, matrix.factors, strict=True)
         for piece, block, scale, factor in rows:
-            step = matrix.view.on_piece(capped_step(scale, matrix.rate * factor), piece)
-            piece.addcmul_(_operand(matrix, block, piece), step, value=-1.0)
+            rate = matrix.rate * factor
+            step = matrix.view.on_piece(capped(scale, rate), piece)
+            piece.addcmul_(_operand(matrix, block, piece), step, value=-rate)
 
 
 def _operand(matrix: MatrixStep, block: Tensor, piece: Tensor) -> Tensor:
     """The block in the shape of the piece, widened to its precision: a CPU would take new memory for that."""
-    shaped = block.reshape(piece.shape)
+    shaped = block if block.shape == piece.shape else block.reshape(piece.shape)
     if piece.device.type != "cpu" or block.dtype.itemsize >= piece.dtype.itemsize:
         return shaped
     return matrix.scratch.brief(piece).copy_(shaped)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
 from collidium.optim._names import unknown_name
+from collidium.optim._norms import frobenius_norm
 from collidium.optim._pipeline import MatrixStep, Options, Slot, require
 
 SCHEMES = {
@@ -73,14 +76,19 @@ def balancing_factors(squares: Tensor, scheme: str, *, iterations: int) -> tuple
             row_norms, column_norms = _row_norms(squares, columns), _column_norms(squares, rows)
             rows = torch.where(row_norms > floor, (rows / row_norms).sqrt_(), rows)
             columns = torch.where(column_norms > floor, (columns / column_norms).sqrt_(), columns)
+            balanced = _row_norms(squares, columns) * rows
         elif scheme == "columns_first":
             columns = _inverse(_column_norms(squares, rows), floor)
-            rows = _inverse(_row_norms(squares, columns), floor)
+            row_norms = _row_norms(squares, columns)
+            rows = _inverse(row_norms, floor)
+            balanced = row_norms * rows
         else:
             rows = _inverse(_row_norms(squares, columns), floor)
-            columns = _inverse(_column_norms(squares, rows), floor)
-    total = torch.linalg.vector_norm(_row_norms(squares, columns).mul_(rows), dim=-2, keepdim=True)
-    return rows * torch.where(total > 0.0, total.reciprocal(), 0.0), columns
+            column_norms = _column_norms(squares, rows)
+            columns = _inverse(column_norms, floor)
+            balanced = column_norms * columns
+    total = frobenius_norm(balanced)
+    return rows / torch.threshold_(total, 0.0, math.inf), columns
 
 
 def _row_norms(squares: Tensor, columns: Tensor) -> Tensor:
@@ -94,7 +102,7 @@ def _column_norms(squares: Tensor, rows: Tensor) -> Tensor:
 
 
 def _inverse(norms: Tensor, floor: float) -> Tensor:
-    return torch.where(norms > floor, norms.reciprocal(), 1.0)
+    return torch.threshold(norms, floor, 1.0).reciprocal_()
 
 
 def _check(options: Options) -> None:

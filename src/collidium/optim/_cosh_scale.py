@@ -7,6 +7,7 @@ from torch import Tensor
 
 from collidium.optim._momentum import storage_dtype
 from collidium.optim._names import unknown_name
+from collidium.optim._norms import frobenius_norm
 from collidium.optim._pipeline import MatrixStep, Options, Slot, require
 
 SCALINGS = {
@@ -46,7 +47,7 @@ def cosh_scale(
     >>> cosh_scale(torch.tensor([[3.0, 0.0], [0.0, 4.0]])) * 5.0
     tensor([[0.8776]])
     """
-    norm = torch.linalg.vector_norm(matrix, dim=(-2, -1), keepdim=True).add_(eps)
+    norm = frobenius_norm(matrix).add_(eps)
     rising = torch.mul(matrix, 2.0 * gamma / norm, out=spare).exp_()
     total = rising.sum(dim=(-2, -1), keepdim=True)
     total += rising.reciprocal_().sum(dim=(-2, -1), keepdim=True)

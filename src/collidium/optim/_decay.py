@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from collidium.optim._apply import capped_step
+from collidium.optim._apply import capped
 from collidium.optim._pipeline import MatrixStep, Options, Slot, require
 
 
@@ -63,8 +63,8 @@ def _adaptive_decay(matrices: list[MatrixStep], options: Options) -> None:
         return
     for matrix in matrices:
         for piece, scale in zip(matrix.weight_pieces(), matrix.scales, strict=True):
-            step = capped_step(scale, matrix.rate)
-            piece.addcmul_(piece, matrix.view.on_piece(step, piece), value=-decay)
+            step = matrix.view.on_piece(capped(scale, matrix.rate), piece)
+            piece.addcmul_(piece, step, value=-decay * matrix.rate)
 
 
 ADAPTIVE_DECAY = Slot(

@@ -13,7 +13,8 @@ from torch import Tensor
 from collidium.optim._coefficients import COEFFICIENTS, check_precision, schedule
 from collidium.optim._exact_polar import exact_polar
 from collidium.optim._names import unknown_name
-from collidium.optim._newton_schulz import divisors, frobenius_norm, iterate, iterate_gram
+from collidium.optim._newton_schulz import divisors, iterate, iterate_gram
+from collidium.optim._norms import frobenius_norm
 from collidium.optim._pipeline import MatrixStep, Options, Slot, require
 from collidium.optim._scratch import Scratch
 
@@ -192,26 +193,34 @@ def orthogonalize(
             form=form,
             allows_half=COEFFICIENTS[direction].is_half_safe,
         )
-        counts = [wide[index].shape[:-2].numel() for index in indices]
+        shapes = [wide[index].shape for index in indices]
+        num_matrices = sum(shape[:-2].numel() for shape in shapes)
         check_precision(direction, plan.dtype)
         if is_tall and plan.form == "gram" and first.device.type == "cpu":
-            x = scratch.empty((sum(counts), columns, rows), plan.dtype, first.device).mT
+            x = scratch.empty((num_matrices, columns, rows), plan.dtype, first.device).mT
         else:
-            x = scratch.empty((sum(counts), rows, columns), plan.dtype, first.device)
-        parts = [part.view(wide[index].shape) for index, part in zip(indices, torch.split(x, counts), strict=True)]
+            x = scratch.empty((num_matrices, rows, columns), plan.dtype, first.device)
         batch_norms = [norms[index] if norms else frobenius_norm(matrices[index]) for index in indices]
-        for index, part, divisor in zip(indices, parts, divisors(batch_norms, safety, eps), strict=True):
+        for index, part, divisor in zip(indices, _parts(x, shapes), divisors(batch_norms, safety, eps), strict=True):
             if x.is_contiguous():
                 _divide_into(part, wide[index], divisor, scratch)
             else:
                 _divide_into(part.mT, wide[index].mT, divisor, scratch)
         x = (iterate_gram if plan.form == "gram" else iterate)(x, triples, scratch)
-        for index, part in zip(indices, torch.split(x, counts), strict=True):
-            results[index] = part.view(wide[index].shape)
+        for index, part in zip(indices, _parts(x, shapes), strict=True):
+            results[index] = part
     return [
         result.mT if matrix.shape[-2] > matrix.shape[-1] else result
         for matrix, result in zip(matrices, results, strict=True)
     ]
+
+
+def _parts(batch: Tensor, shapes: Sequence[torch.Size]) -> Sequence[Tensor]:
+    """Views (..., m, n) of a batch (B, m, n) that was filled with tensors of these shapes."""
+    if all(len(shape) == 2 for shape in shapes):
+        return batch.unbind()
+    parts = batch.split_with_sizes([shape[:-2].numel() for shape in shapes])
+    return [part.view(shape) for part, shape in zip(parts, shapes, strict=True)]
 
 
 def _divide_into(out: Tensor, matrix: Tensor, divisor: Tensor, scratch: Scratch) -> None:

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from collidium.optim._momentum import storage_dtype
+from collidium.optim._norms import frobenius_norm
 from collidium.optim._pipeline import MatrixStep, Options, Slot, require, view_of
 from collidium.optim._step_count import count_step, new_step_count
 
@@ -48,7 +49,7 @@ def equalized_(
     second_moment.mul_(beta2).addcmul_(wide, wide, value=1.0 - beta2)
     root = torch.div(second_moment, 1.0 - beta2**step, out=spare).sqrt_().add_(eps)
     scaled = torch.div(wide, root, out=root)
-    norm = torch.linalg.vector_norm(scaled, dim=(-2, -1), keepdim=True)
+    norm = frobenius_norm(scaled)
     target = math.sqrt(min(direction.shape[-2:]))
     return scaled.mul_(target / norm.clamp_(min=torch.finfo(norm.dtype).tiny))
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from collidium.optim._norms import frobenius_norm
+
 
 def exact_polar(matrix: Tensor, *, dtype: torch.dtype = torch.float64) -> Tensor:
     """Polar factor ``U V^T`` of ``U S V^T``.
@@ -37,7 +39,7 @@ def exact_polar(matrix: Tensor, *, dtype: torch.dtype = torch.float64) -> Tensor
     wide = matrix.mT if matrix.shape[-2] > matrix.shape[-1] else matrix
     x = wide.to(dtype)
     info = torch.finfo(dtype)
-    x = x / torch.linalg.vector_norm(x, dim=(-2, -1), keepdim=True).clamp_(min=info.tiny)
+    x = x / frobenius_norm(x).clamp_(min=info.tiny)
     eigenvalues, vectors = torch.linalg.eigh(x @ x.mT)
     floor = (eigenvalues[..., -1:] * info.eps).clamp_(min=info.tiny)
     inverse_root = (vectors * torch.maximum(eigenvalues, floor).rsqrt().unsqueeze(-2)) @ vectors.mT

@@ -8,6 +8,8 @@ from math import isfinite
 import torch
 from torch import Tensor
 
+from collidium.optim._norms import euclidean_norm
+
 
 class NonFiniteGradientError(ValueError):
     """A gradient has a NaN, an infinity or an overflowing norm; weights and optimizer state were not touched."""
@@ -46,7 +48,7 @@ def refuse_non_finite(gradients: Sequence[tuple[str, Tensor]]) -> list[Tensor]:
     ...
     collidium.optim._gradients.NonFiniteGradientError: non-finite gradient in w; nothing was changed
     """
-    norms = [torch.linalg.vector_norm(gradient, dtype=_wide_dtype(gradient)) for _, gradient in gradients]
+    norms = [euclidean_norm(gradient, _wide_dtype(gradient)) for _, gradient in gradients]
     if all(isfinite(torch.stack(part).sum()) for part in _by_device(norms)):
         return norms
     names = [name for (name, _), norm in zip(gradients, norms, strict=True) if not isfinite(norm)]

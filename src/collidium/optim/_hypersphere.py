@@ -9,6 +9,7 @@ from torch import Tensor
 
 from collidium.optim._matrix_view import MatrixView
 from collidium.optim._momentum import storage_dtype
+from collidium.optim._norms import frobenius_norm
 from collidium.optim._pipeline import MatrixStep, Options, Slot, require, view_of
 
 TOKEN_EXPONENT = -0.32
@@ -16,7 +17,7 @@ TOKEN_EXPONENT = -0.32
 
 def frobenius_norms(blocks: list[Tensor], dtype: torch.dtype) -> list[Tensor]:
     """Norm of every matrix of every block, each (..., 1, 1)."""
-    return [torch.linalg.vector_norm(block, dim=(-2, -1), keepdim=True, dtype=dtype) for block in blocks]
+    return [frobenius_norm(block, dtype) for block in blocks]
 
 
 def rotate(weight: Tensor, direction: Tensor, angle: float, radius: Tensor | float) -> Tensor:
@@ -46,10 +47,10 @@ def rotate(weight: Tensor, direction: Tensor, angle: float, radius: Tensor | flo
     >>> rotate(torch.tensor([[2.0, 0.0]]), torch.tensor([[0.0, -5.0]]), 1.0, 2.0)
     tensor([[1.4142, 1.4142]])
     """
-    length = torch.linalg.vector_norm(direction, dim=(-2, -1), keepdim=True)
+    length = frobenius_norm(direction)
     tiny = torch.finfo(weight.dtype).tiny
     moved = weight - angle * radius * direction / length.clamp(min=tiny)
-    norm = torch.linalg.vector_norm(moved, dim=(-2, -1), keepdim=True)
+    norm = frobenius_norm(moved)
     return torch.where(length > 0, moved * (radius / norm.clamp(min=tiny)), weight)
 
 

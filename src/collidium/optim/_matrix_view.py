@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
-import torch
 from torch import Tensor
 
 from collidium.optim._names import unknown_name
@@ -48,7 +47,7 @@ class MatrixView:
         """Blocks of rows in the parameter's own dimensions, as views of ``tensor``."""
         if not self.split_sizes:
             return (tensor,)
-        return torch.split(tensor, list(self.split_sizes), dim=self._row_dim)
+        return tensor.split_with_sizes(self.split_sizes, self._row_dim)
 
     def blocks(self, tensor: Tensor) -> list[Tensor]:
         """Blocks as matrices or stacks of matrices ``(..., m, n)``."""
@@ -58,11 +57,11 @@ class MatrixView:
 
     def row_pieces(self, tensor: Tensor) -> Sequence[Tensor]:
         """Blocks of a tensor ``(..., rows, x)`` that has one entry per row of the matrices, as views of it."""
-        return torch.split(tensor, list(self.split_sizes), dim=-2) if self.split_sizes else (tensor,)
+        return tensor.split_with_sizes(self.split_sizes, -2) if self.split_sizes else (tensor,)
 
     def per_block(self, tensor: Tensor) -> Sequence[Tensor]:
         """Blocks ``(..., 1, x)`` of a tensor ``(..., blocks, x)`` that has one entry per block, as views of it."""
-        return torch.split(tensor, 1, dim=-2)
+        return tensor.split_with_sizes([1] * len(self.split_sizes), -2) if self.split_sizes else (tensor,)
 
     def on_piece(self, scale: Tensor, piece: Tensor) -> Tensor:
         """A scale ``(..., m or 1, n or 1)`` of a block, broadcastable to the piece of the parameter."""

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from collidium.optim._coefficients import COEFFICIENTS, Triple, check_precision, schedule
+from collidium.optim._norms import frobenius_norm
 from collidium.optim._scratch import Scratch
 
 # Steps after which X and its Gram matrix are rebuilt: the first time, and from there on. In half precision the Gram
@@ -102,12 +103,6 @@ def gram_newton_schulz(
     True
     """
     return _on_wide_form(matrix, coefficients, steps, dtype, eps, iterate_gram)
-
-
-def frobenius_norm(matrix: Tensor, dtype: torch.dtype | None = None) -> Tensor:
-    """Norm of every matrix of a stack, (..., 1, 1)."""
-    norm: Tensor = torch.linalg.vector_norm(matrix, dim=(-2, -1), keepdim=True, dtype=dtype)
-    return norm
 
 
 def divisors(norms: list[Tensor], safety: float, eps: float) -> tuple[Tensor, ...]:

@@ -11,6 +11,7 @@ from torch import Tensor
 from collidium.optim._direction import orthogonalize
 from collidium.optim._momentum import new_momentum, storage_dtype
 from collidium.optim._names import unknown_name
+from collidium.optim._norms import frobenius_norm
 from collidium.optim._pipeline import MatrixStep, Options, Slot, require, view_of
 
 NOISE_NORMS = ("nuclear", "frobenius")
@@ -40,7 +41,7 @@ def dual_norms(differences: Sequence[Tensor], norm: str, *, exact: bool = False)
     """
     if norm == "frobenius":
         sizes = [math.sqrt(min(part.shape[-2:])) for part in differences]
-        norms = [torch.linalg.vector_norm(part, dim=(-2, -1), keepdim=True) for part in differences]
+        norms = [frobenius_norm(part) for part in differences]
         values = [size * value for size, value in zip(sizes, norms, strict=True)]
     else:
         direction, steps = ("exact", None) if exact else ("polar_express", POLAR_EXPRESS_STEPS)

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from collidium.optim._matrix_view import MatrixView
-from collidium.optim._newton_schulz import frobenius_norm
+from collidium.optim._norms import frobenius_norm
 from collidium.optim._scratch import Scratch
 
 Options = MutableMapping[str, Any]
@@ -263,6 +263,11 @@ class Composition:
 def view_of(options: Options) -> MatrixView:
     """The view that a parameter group declares."""
     return MatrixView(kind=options["view"], split_sizes=tuple(options["split_sizes"] or ()))
+
+
+def joined(parts: Sequence[Tensor]) -> Tensor:
+    """Tensors (..., rows, x) of the blocks of a parameter as one; a single one is not copied."""
+    return parts[0] if len(parts) == 1 else torch.cat(list(parts), dim=-2)
 
 
 def require(options: Options, name: str, holds: bool, allowed: str) -> None:

@@ -6,45 +6,34 @@ import torch
 from torch import Tensor
 
 from collidium.optim._momentum import storage_dtype
-from collidium.optim._pipeline import MatrixStep, Options, Slot, require, view_of
+from collidium.optim._pipeline import MatrixStep, Options, Slot, joined, require, view_of
 
 
-def row_scales_(second_moment: Tensor, direction: Tensor, beta2: float, eps: float) -> Tensor:
-    """Advance the second moments of the rows and return the factors that equalise them.
+def row_scales(norms: Tensor, roots: Tensor) -> Tensor:
+    """Factors that equalise the rows of a matrix and keep its Frobenius norm.
 
     Parameters
     ----------
-    second_moment : Tensor, (..., m, 1), 1
-        ``v``, changed in place.
-    direction : Tensor, (..., m, n), 1
-        ``O``, only read.
-    beta2 : float
-        Decay of the old second moment.
-    eps : float
-        Added to the root of the second moment.
+    norms : Tensor, (..., m, 1), 1
+        Norms of the rows.
+    roots : Tensor, (..., m, 1), 1
+        What the rows are divided by, up to a common factor.
 
     Returns
     -------
     Tensor, (..., m, 1), 1
-        ``c / (sqrt(v) + eps)`` with the one number ``c`` per matrix that keeps the Frobenius norm of ``O``.
-
-    Notes
-    -----
-    ``v_i <- b2 v_i + (1 - b2) mean_j O_ij^2``.
+        ``c / roots`` with the one number ``c`` per matrix that keeps the norm; zeros for a matrix of zeros.
 
     Examples
     --------
-    >>> direction = torch.tensor([[3.0, 0.0], [0.0, 4.0]])
-    >>> row_scales_(torch.zeros(2, 1), direction, 0.0, 1e-10) * direction
-    tensor([[3.5355, 0.0000],
-            [0.0000, 3.5355]])
+    >>> norms = torch.tensor([[3.0], [4.0]])
+    >>> row_scales(norms, norms) * norms
+    tensor([[3.5355],
+            [3.5355]])
     """
-    norms = torch.linalg.vector_norm(direction, dim=-1, keepdim=True, dtype=second_moment.dtype)
-    second_moment.mul_(beta2).addcmul_(norms, norms, value=(1.0 - beta2) / direction.shape[-1])
-    root = second_moment.sqrt().add_(eps)
     total: Tensor = torch.linalg.vector_norm(norms, dim=-2, keepdim=True)
-    scaled = torch.linalg.vector_norm(norms.div_(root), dim=-2, keepdim=True)
-    return total.div_(scaled.clamp_(min=torch.finfo(scaled.dtype).tiny)).div(root)
+    scaled = torch.linalg.vector_norm(norms / roots, dim=-2, keepdim=True)
+    return total.div_(scaled.clamp_(min=torch.finfo(scaled.dtype).tiny)) / roots
 
 
 def _check(options: Options) -> None:
@@ -58,13 +47,18 @@ def _initial_state(weight: Tensor, options: Options) -> dict[str, Tensor]:
 
 
 def _advance(matrices: list[MatrixStep], options: Options) -> None:
+    """``v_i <- b2 v_i + (1 - b2) mean_j O_ij^2``, and rows divided by ``sqrt(v_i) + eps``."""
+    beta2 = float(options["beta2"])
     for matrix in matrices:
-        moments = matrix.view.row_pieces(matrix.state["row_second_moment"])
-        matrix.blocks = [matrix.scratch.fast(block, moments[0].dtype) for block in matrix.blocks]
-        matrix.scales = [
-            row_scales_(moment, block, options["beta2"], options["row_eps"])
-            for moment, block in zip(moments, matrix.blocks, strict=True)
-        ]
+        moment = matrix.state["row_second_moment"]
+        matrix.blocks = [matrix.scratch.fast(block, moment.dtype) for block in matrix.blocks]
+        norms = joined(
+            [torch.linalg.vector_norm(block, dim=-1, keepdim=True, dtype=moment.dtype) for block in matrix.blocks]
+        )
+        moment.mul_(beta2).addcmul_(norms, norms, value=(1.0 - beta2) / matrix.blocks[0].shape[-1])
+        roots = moment.sqrt().add_(options["row_eps"])
+        pairs = zip(matrix.view.row_pieces(norms), matrix.view.row_pieces(roots), strict=True)
+        matrix.scales = [row_scales(*pair) for pair in pairs]
 
 
 ROW_NORMALISATION = Slot(

@@ -6,12 +6,32 @@ import math
 from bisect import bisect_left, insort_left
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import dataclass, field
+from operator import attrgetter
 
 import torch
 from torch import Tensor
 
 KEPT_BYTES = 64 << 20
 """Most that an optimizer keeps from step to step: larger matrices pay for new memory with far more arithmetic."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Block:
+    """Memory, and the tensors of several shapes that were lent of it: a view costs as much as a small sum."""
+
+    memory: Tensor
+    size: int
+    views: dict[tuple[int, ...], Tensor] = field(default_factory=dict)
+
+    def shaped(self, shape: tuple[int, ...], size: int) -> Tensor:
+        view = self.views.get(shape)
+        if view is None:
+            view = self.views[shape] = self.memory[:size].view(shape)
+        return view
+
+
+_size = attrgetter("size")
 
 
 class Scratch:
@@ -30,17 +50,18 @@ class Scratch:
     """
 
     def __init__(self) -> None:
-        self._free: defaultdict[tuple[torch.dtype, torch.device], list[Tensor]] = defaultdict(list)
-        self._lent: list[Tensor] = []
+        self._free: defaultdict[tuple[torch.dtype, torch.device], list[_Block]] = defaultdict(list)
+        self._lent: list[_Block] = []
 
     def empty(self, shape: Sequence[int], dtype: torch.dtype, device: torch.device) -> Tensor:
         """Contiguous tensor with undefined content."""
         size = math.prod(shape)
         free = self._free[dtype, device]
-        index = bisect_left(free, size, key=len)
-        block = free.pop(index) if index < len(free) else torch.empty(size, dtype=dtype, device=device)
+        index = bisect_left(free, size, key=_size)
+        fits = index < len(free)
+        block = free.pop(index) if fits else _Block(torch.empty(size, dtype=dtype, device=device), size)
         self._lent.append(block)
-        return block[:size].view(shape)
+        return block.shaped(tuple(shape), size)
 
     def like(self, tensor: Tensor, dtype: torch.dtype | None = None) -> Tensor:
         """Contiguous tensor of this shape and device with undefined content."""
@@ -74,8 +95,8 @@ class Scratch:
         self.reset()
         for key in [key for key in self._free if key[1].type != "cpu"]:
             del self._free[key]
-        if sum(block.nbytes for free in self._free.values() for block in free) > KEPT_BYTES:
+        if sum(block.memory.nbytes for free in self._free.values() for block in free) > KEPT_BYTES:
             self._free.clear()
 
-    def _take_back(self, block: Tensor) -> None:
-        insort_left(self._free[block.dtype, block.device], block, key=len)
+    def _take_back(self, block: _Block) -> None:
+        insort_left(self._free[block.memory.dtype, block.memory.device], block, key=_size)

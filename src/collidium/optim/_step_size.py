@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from collidium.optim._momentum import storage_dtype
-from collidium.optim._pipeline import MatrixStep, Options, Slot, require, view_of
+from collidium.optim._pipeline import MatrixStep, Options, Slot, joined, require, view_of
 from collidium.optim._step_count import count_step, new_step_count
 
 
@@ -42,49 +42,44 @@ def adagrad_norm_(accumulator: Tensor, gradient_norm: Tensor, cap: float, floor:
     return capped.div_(accumulator.sqrt()).clamp_(min=floor)
 
 
-def adam_norms_(
-    second_moments: list[Tensor],
-    gradient_norms: list[Tensor],
-    momentum_norms: list[Tensor],
-    *,
-    steps: list[int],
-    momentum: float,
-    beta2: float,
-    eps: float,
-) -> list[Tensor]:
-    """Advance second moments of gradient norms in place and return the signal-to-noise step sizes of NAMO.
+def adam_norm_(second_moment: Tensor, gradient_norm: Tensor, momentum_norm: Tensor, beta2: float, eps: float) -> Tensor:
+    """Advance the second moment of the gradient norm in place and return NAMO's step size before its bias correction.
 
     Parameters
     ----------
-    second_moments : list of Tensor, any shapes, gradient units squared
-        ``v`` of every parameter, changed in place.
-    gradient_norms, momentum_norms : list of Tensor, same shapes, gradient units
-        Norms of the raw gradients and of the momentum mixes.
-    steps : list of int
-        Steps that every parameter has taken, this one included.
-    momentum, beta2 : float
-        Decays of momentum and second moment, for the correction of their bias.
+    second_moment : Tensor, any shape, gradient units squared
+        ``v``, changed in place.
+    gradient_norm, momentum_norm : Tensor, same shape, gradient units
+        Norms of the raw gradient and of the momentum mix.
+    beta2 : float
+        Decay of the second moment.
     eps : float
         Added to ``sqrt(v)``, gradient units.
 
     Returns
     -------
-    list of Tensor, same shapes, 1
-        ``sqrt(1 - b2^t) / (1 - mu^t) ||u|| / (sqrt(v) + eps)``.
+    Tensor, same shape, 1
+        ``||u|| / (sqrt(v) + eps)`` after ``v <- b2 v + (1 - b2) ||G||^2``.
 
     Examples
     --------
-    >>> v, norm = torch.zeros(1), torch.ones(1)
-    >>> adam_norms_([v], [norm], [0.1 * norm], steps=[1], momentum=0.9, beta2=0.99, eps=1e-8)
-    [tensor([1.0000])]
+    >>> second_moment = torch.zeros(1)
+    >>> adam_norm_(second_moment, torch.ones(1), torch.tensor([0.05]), 0.75, 1e-8), second_moment
+    (tensor([0.1000]), tensor([0.2500]))
     """
-    torch._foreach_mul_(second_moments, beta2)
-    torch._foreach_addcmul_(second_moments, gradient_norms, gradient_norms, value=1.0 - beta2)
-    roots = torch._foreach_sqrt(second_moments)
-    torch._foreach_add_(roots, eps)
-    scales = torch._foreach_div(momentum_norms, roots)
-    torch._foreach_mul_(scales, [math.sqrt(1.0 - beta2**step) / (1.0 - momentum**step) for step in steps])
-    return list(scales)
+    second_moment.lerp_(gradient_norm.square(), 1.0 - beta2)
+    return momentum_norm / second_moment.sqrt().add_(eps)
+
+
+def bias_correction(step: int, momentum: float, beta2: float) -> float:
+    """``sqrt(1 - b2^t) / (1 - mu^t)`` for the ratio of a first moment to the root of a second one.
+
+    Examples
+    --------
+    >>> round(bias_correction(1, 0.9, 0.99), 12)
+    1.0
+    """
+    return math.sqrt(1.0 - beta2**step) / (1.0 - momentum**step)
 
 
 def clamp_to_mean(scales: Tensor, closeness: float) -> Tensor:
@@ -136,8 +131,8 @@ def _adagrad_state(weight: Tensor, options: Options) -> dict[str, Tensor]:
 
 def _adagrad(matrices: list[MatrixStep], options: Options) -> None:
     for matrix in matrices:
-        norms = torch.cat(matrix.gradient_norms(), dim=-2)
-        scales = adagrad_norm_(matrix.state["accumulator"], norms, options["gradient_cap"], options["floor"])
+        norm = joined(matrix.gradient_norms())
+        scales = adagrad_norm_(matrix.state["accumulator"], norm, options["gradient_cap"], options["floor"])
         matrix.scales = list(matrix.view.per_block(scales))
 
 
@@ -160,34 +155,24 @@ def _adam_column_state(weight: Tensor, options: Options) -> dict[str, Tensor]:
     return {**new_step_count(weight, options), "norm_second_moment": _per_block(weight, options, columns, 0.0)}
 
 
-def _adam_scales(
-    matrices: list[MatrixStep], options: Options, gradient_norms: list[Tensor], update_norms: list[Tensor]
-) -> list[Tensor]:
-    return adam_norms_(
-        [matrix.state["norm_second_moment"] for matrix in matrices],
-        gradient_norms,
-        update_norms,
-        steps=[count_step(matrix.state) for matrix in matrices],
-        momentum=options["momentum"],
-        beta2=options["beta2"],
-        eps=options["norm_eps"],
-    )
+def _advance_adam(matrix: MatrixStep, options: Options, gradient_norm: Tensor, update_norm: Tensor) -> Tensor:
+    """Step sizes of the matrix, one per entry of the second moment; their correction for bias goes into the rate."""
+    beta2 = float(options["beta2"])
+    matrix.rate *= bias_correction(count_step(matrix.state), options["momentum"], beta2)
+    return adam_norm_(matrix.state["norm_second_moment"], gradient_norm, update_norm, beta2, options["norm_eps"])
 
 
 def _adam(matrices: list[MatrixStep], options: Options) -> None:
-    gradient_norms = [torch.cat(matrix.gradient_norms(), dim=-2) for matrix in matrices]
-    update_norms = [torch.cat(matrix.update_norms(), dim=-2) for matrix in matrices]
-    all_scales = _adam_scales(matrices, options, gradient_norms, update_norms)
-    for matrix, scales in zip(matrices, all_scales, strict=True):
-        matrix.scales = list(matrix.view.per_block(scales))
+    for matrix in matrices:
+        norms = (joined(norms) for norms in (matrix.gradient_norms(), matrix.update_norms()))
+        matrix.scales = list(matrix.view.per_block(_advance_adam(matrix, options, *norms)))
 
 
 def _adam_columns(matrices: list[MatrixStep], options: Options) -> None:
-    gradient_norms = [_column_norms(matrix, matrix.gradient) for matrix in matrices]
-    update_norms = [_column_norms(matrix, matrix.update) for matrix in matrices]
-    all_scales = _adam_scales(matrices, options, gradient_norms, update_norms)
-    for matrix, scales in zip(matrices, all_scales, strict=True):
-        matrix.scales = list(matrix.view.per_block(clamp_to_mean(scales, options["closeness"])))
+    for matrix in matrices:
+        norms = (_column_norms(matrix, tensor) for tensor in (matrix.gradient, matrix.update))
+        scales = clamp_to_mean(_advance_adam(matrix, options, *norms), options["closeness"])
+        matrix.scales = list(matrix.view.per_block(scales))
 
 
 ACCUMULATOR_START = 1e-6
@@ -215,5 +200,4 @@ ADAM_COLUMN_NORM = Slot(
     check=_check_adam_columns,
     initial_state=_adam_column_state,
     advance=_adam_columns,
-    is_batched=True,
 )

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from collidium.optim._momentum import MOMENTUM, new_momentum
 from collidium.optim._names import unknown_name
-from collidium.optim._newton_schulz import frobenius_norm
+from collidium.optim._norms import frobenius_norm
 from collidium.optim._pipeline import MatrixStep, Options, Slot, require
 
 VARIANTS = {
@@ -24,7 +24,7 @@ def corrected_gradient(
     Parameters
     ----------
     gradient, previous : Tensor, any shape, gradient units
-        ``G`` of this step and of the one before; only read, unless the second is ``out``.
+        ``G`` of this step and of the one before; only read.
     gamma : float
         Strength of the correction.
     mu : float
@@ -73,27 +73,36 @@ def folded_momentum_(momentum: Tensor, gradient: Tensor, gamma: float, mu: float
     return momentum.mul(mu).add_(gradient, alpha=gamma)
 
 
-def clip_factor(matrix: Tensor, max_norm: float) -> Tensor:
-    """What shrinks a matrix to the largest allowed Frobenius norm.
+def add_scaled_(total: Tensor, term: Tensor, scale: Tensor, *, beta: float, alpha: float) -> Tensor:
+    """Weighted sum in place, with a scale that is a tensor.
 
     Parameters
     ----------
-    matrix : Tensor, (..., m, n)
-        Matrix or stack of matrices.
-    max_norm : float
-        Largest norm.
+    total : Tensor, any shape
+        Changed in place.
+    term : Tensor, same shape and dtype
+        Only read.
+    scale : Tensor, broadcastable to it
+        Further factor of the term.
+    beta, alpha : float
+        Factors of both.
 
     Returns
     -------
-    Tensor, (..., 1, 1), 1
-        ``min(1, max_norm / ||X||_F)``.
+    Tensor
+        ``beta T + alpha s X``, the same tensor as ``total``.
 
     Examples
     --------
-    >>> clip_factor(torch.ones(2, 8), 1.0)
-    tensor([[0.2500]])
+    >>> add_scaled_(torch.ones(2), torch.tensor([3.0, 4.0]), torch.tensor(0.5), beta=2.0, alpha=10.0)
+    tensor([17., 22.])
     """
-    return max_norm / frobenius_norm(matrix).clamp_(min=max_norm)
+    # A product with one column is one pass over memory, where scaling and adding are two.
+    if scale.numel() == 1 and total.is_contiguous() and term.is_contiguous():
+        size = total.numel()
+        total.view(size).addmv_(term.as_strided((size, 1), (1, size)), scale.view(1), beta=beta, alpha=alpha)
+        return total
+    return total.mul_(beta).addcmul_(term, scale, value=alpha)
 
 
 def _check(options: Options) -> None:
@@ -111,36 +120,52 @@ def _initial_state(weight: Tensor, options: Options) -> dict[str, Tensor]:
 
 
 def _correct(matrices: list[MatrixStep], options: Options) -> None:
-    """The corrected gradient takes the place of the previous one, until `_momentum` has seen it: one pass less."""
+    """Into memory that `_momentum` still finds: it borrows none, unless it looks ahead."""
     if options["variant"] == "efficient":
         return
     for matrix in matrices:
         previous = matrix.state["previous_gradient"]
         gradient = matrix.gradient.to(previous.dtype)
-        corrected = corrected_gradient(gradient, previous, options["gamma"], options["momentum"], out=previous)
-        if options["max_norm"] is not None:
-            rows = zip(matrix.view.pieces(corrected), matrix.view.blocks(corrected), strict=True)
-            for piece, block in rows:
-                piece.mul_(matrix.view.on_piece(clip_factor(block, options["max_norm"]), piece))
-        matrix.update = corrected
+        out = matrix.scratch.like(previous) if options["nesterov"] else matrix.scratch.brief(previous)
+        matrix.update = corrected_gradient(gradient, previous, options["gamma"], options["momentum"], out=out)
+        previous.copy_(gradient)
 
 
 def _momentum(matrices: list[MatrixStep], options: Options) -> None:
-    if options["variant"] != "efficient":
-        MOMENTUM.advance(matrices, options)
+    if options["variant"] == "efficient":
         for matrix in matrices:
-            matrix.state["previous_gradient"].copy_(matrix.gradient)
-        return
-    for matrix in matrices:
-        buffer = matrix.state["momentum"]
-        matrix.update = folded_momentum_(
-            buffer, matrix.gradient.to(buffer.dtype), options["gamma"], options["momentum"]
-        )
+            buffer = matrix.state["momentum"]
+            gradient = matrix.gradient.to(buffer.dtype)
+            matrix.update = folded_momentum_(buffer, gradient, options["gamma"], options["momentum"])
+    elif options["max_norm"] is None:
+        MOMENTUM.advance(matrices, options)
+    else:
+        for matrix in matrices:
+            _add_clipped(matrix, options)
+
+
+def _add_clipped(matrix: MatrixStep, options: Options) -> None:
+    """The momentum of slot 2, of updates shrunk to a norm: by ``max_norm / max(||C||, max_norm)``."""
+    mu, max_norm, view = float(options["momentum"]), float(options["max_norm"]), matrix.view
+    alpha = max_norm * (1.0 - mu if options["momentum_form"] == "ema" else 1.0)
+    terms = view.pieces(matrix.update)
+    norms = [frobenius_norm(block) for block in view.blocks(matrix.update)]
+    scales = [norm.clamp_(min=max_norm).reciprocal_() for norm in norms]
+
+    def add_to(total: Tensor) -> Tensor:
+        for piece, term, scale in zip(view.pieces(total), terms, scales, strict=True):
+            add_scaled_(piece, term, view.on_piece(scale, piece), beta=mu, alpha=alpha)
+        return total
+
+    buffer = matrix.state["momentum"]
+    matrix.update = add_to(buffer)
+    if options["nesterov"]:
+        matrix.update = add_to(matrix.scratch.like(buffer).copy_(buffer))
 
 
 VARIANCE_REDUCTION = Slot(
     number=1,
-    variant="gradient corrected by the previous one, clipped per matrix",
+    variant="gradient corrected by the previous one",
     defaults={"gamma": 0.025, "variant": "approximate", "max_norm": 1.0},
     check=_check,
     initial_state=_initial_state,
@@ -148,7 +173,7 @@ VARIANCE_REDUCTION = Slot(
 )
 CORRECTED_MOMENTUM = Slot(
     number=2,
-    variant="EMA, with the correction folded in for the efficient variant",
+    variant="EMA of matrices clipped to a norm, or with the correction folded in",
     defaults={**MOMENTUM.defaults, "nesterov": False},
     check=MOMENTUM.check,
     initial_state=MOMENTUM.initial_state,
