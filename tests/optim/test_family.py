@@ -25,6 +25,7 @@ VIEWS: dict[str, tuple[tuple[int, ...], dict[str, Any]]] = {
     "matrix": ((6, 10), {}),
     "stack": ((3, 6, 4), {"view": "stack"}),
     "split": ((8, 5), {"split_sizes": (4, 3, 1)}),
+    "even split": ((9, 5), {"split_sizes": (3, 3, 3)}),
     "flatten": ((6, 2, 2, 2), {"view": "flatten"}),
 }
 MATRIX_MEMBERS = [name for name, info in OPTIMIZERS.items() if isinstance(info.rule, Composition)]

@@ -18,6 +18,7 @@ LAYOUTS: dict[str, tuple[tuple[int, ...], dict[str, Any]]] = {
     "wide": ((8, 24), {}),
     "stack": ((3, 6, 10), {"view": "stack"}),
     "split": ((12, 8), {"split_sizes": (5, 4, 3)}),
+    "even split": ((12, 8), {"split_sizes": (4, 4, 4)}),
     "convolution": ((6, 4, 3, 2), {"view": "flatten"}),
 }
 
@@ -232,7 +233,7 @@ def in_matrices(reference: Reference, w: Array, gradients: list[Array], lr: floa
     """Every slice, block or flattened filter bank is a matrix of its own."""
     if layout == "stack":
         return np.stack([reference(w[i], [g[i] for g in gradients], lr) for i in range(len(w))])
-    if layout == "split":
+    if layout.endswith("split"):
         cuts = np.cumsum(LAYOUTS[layout][1]["split_sizes"])[:-1]
         blocks = zip(np.split(w, cuts), *(np.split(g, cuts) for g in gradients), strict=True)
         return np.concatenate([reference(block, list(parts), lr) for block, *parts in blocks])

@@ -92,16 +92,14 @@ def _check(options: Options) -> None:
 def _initial_state(weight: Tensor, options: Options) -> dict[str, Tensor]:
     view, dtype = view_of(options), storage_dtype(weight)
     if options["radius_rms"] is None:
-        radius = torch.cat(frobenius_norms(view.blocks(weight), dtype), dim=-2)
+        radius = view.joined(frobenius_norms(view.blocks(weight), dtype))
         if not bool((radius > 0.0).all()):
             raise ValueError(
                 f"a matrix of the weight of shape {tuple(weight.shape)} is zero, which has no sphere; "
                 "initialise it or give radius_rms"
             )
         return {"radius": radius}
-    return {
-        "radius": torch.cat([_radius(view, shape, weight, options) for shape in view.block_shapes(weight.shape)], -2)
-    }
+    return {"radius": view.joined([_radius(view, shape, weight, options) for shape in view.block_shapes(weight.shape)])}
 
 
 def _radius(view: MatrixView, shape: tuple[int, ...], weight: Tensor, options: Options) -> Tensor:

@@ -91,8 +91,7 @@ def _check(options: Options) -> None:
 
 
 def _initial_state(weight: Tensor, options: Options) -> dict[str, Tensor]:
-    shapes = view_of(options).block_shapes(weight.shape)
-    noise_shape = (*shapes[0][:-2], len(shapes), 1)
+    noise_shape = view_of(options).scalars_shape(weight.shape)
     return {
         "gradient_count": torch.zeros((), dtype=torch.float32),
         "previous_gradient": new_momentum(weight),
@@ -115,7 +114,7 @@ def _update_noise(matrix: MatrixStep, options: Options) -> None:
     if float(matrix.state["gradient_count"]) > 0.0:
         blocks = matrix.view.blocks(gradient - previous)
         norms = dual_norms(blocks, options["noise_norm"], exact=options["direction"] == "exact")
-        noise.lerp_(torch.cat(norms, dim=-2).to(noise.dtype).square_(), 1.0 - options["noise_decay"])
+        noise.lerp_(matrix.view.joined(norms).to(noise.dtype).square_(), 1.0 - options["noise_decay"])
     previous.copy_(gradient)
     matrix.state["gradient_count"].add_(1.0)
 

@@ -265,11 +265,6 @@ def view_of(options: Options) -> MatrixView:
     return MatrixView(kind=options["view"], split_sizes=tuple(options["split_sizes"] or ()))
 
 
-def joined(parts: Sequence[Tensor]) -> Tensor:
-    """Tensors (..., rows, x) of the blocks of a parameter as one; a single one is not copied."""
-    return parts[0] if len(parts) == 1 else torch.cat(list(parts), dim=-2)
-
-
 def require(options: Options, name: str, holds: bool, allowed: str) -> None:
     """Raise ValueError naming an option, its value and what is allowed, unless the condition holds."""
     if not holds:

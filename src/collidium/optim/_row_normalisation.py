@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from collidium.optim._momentum import storage_dtype
-from collidium.optim._pipeline import MatrixStep, Options, Slot, joined, require, view_of
+from collidium.optim._pipeline import MatrixStep, Options, Slot, require, view_of
 
 
 def row_scales(norms: Tensor, roots: Tensor) -> Tensor:
@@ -52,7 +52,7 @@ def _advance(matrices: list[MatrixStep], options: Options) -> None:
     for matrix in matrices:
         moment = matrix.state["row_second_moment"]
         matrix.blocks = [matrix.scratch.fast(block, moment.dtype) for block in matrix.blocks]
-        norms = joined(
+        norms = matrix.view.joined(
             [torch.linalg.vector_norm(block, dim=-1, keepdim=True, dtype=moment.dtype) for block in matrix.blocks]
         )
         moment.mul_(beta2).addcmul_(norms, norms, value=(1.0 - beta2) / matrix.blocks[0].shape[-1])

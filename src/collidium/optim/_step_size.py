@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from collidium.optim._momentum import storage_dtype
-from collidium.optim._pipeline import MatrixStep, Options, Slot, joined, require, view_of
+from collidium.optim._pipeline import MatrixStep, Options, Slot, require, view_of
 from collidium.optim._step_count import count_step, new_step_count
 
 
@@ -110,14 +110,12 @@ def _column_norms(matrix: MatrixStep, tensor: Tensor) -> Tensor:
     dtype = storage_dtype(matrix.weight)
     blocks = [block.to(dtype) for block in matrix.view.blocks(tensor)]
     squares = (torch.mul(block, block, out=matrix.scratch.brief(block)) for block in blocks)
-    return torch.cat([square.sum(dim=-2, keepdim=True) for square in squares], dim=-2).sqrt_()
+    return matrix.view.joined([square.sum(dim=-2, keepdim=True) for square in squares]).sqrt_()
 
 
 def _per_block(weight: Tensor, options: Options, columns: int, value: float) -> Tensor:
-    view = view_of(options)
-    lead = view.matrix_shape(weight.shape)[:-2]
-    num_blocks = len(view.split_sizes) or 1
-    return torch.full((*lead, num_blocks, columns), value, dtype=storage_dtype(weight), device=weight.device)
+    *shape, _ = view_of(options).scalars_shape(weight.shape)
+    return torch.full((*shape, columns), value, dtype=storage_dtype(weight), device=weight.device)
 
 
 def _check_adagrad(options: Options) -> None:
@@ -131,7 +129,7 @@ def _adagrad_state(weight: Tensor, options: Options) -> dict[str, Tensor]:
 
 def _adagrad(matrices: list[MatrixStep], options: Options) -> None:
     for matrix in matrices:
-        norm = joined(matrix.gradient_norms())
+        norm = matrix.view.joined(matrix.gradient_norms())
         scales = adagrad_norm_(matrix.state["accumulator"], norm, options["gradient_cap"], options["floor"])
         matrix.scales = list(matrix.view.per_block(scales))
 
@@ -164,7 +162,7 @@ def _advance_adam(matrix: MatrixStep, options: Options, gradient_norm: Tensor, u
 
 def _adam(matrices: list[MatrixStep], options: Options) -> None:
     for matrix in matrices:
-        norms = (joined(norms) for norms in (matrix.gradient_norms(), matrix.update_norms()))
+        norms = (matrix.view.joined(norms) for norms in (matrix.gradient_norms(), matrix.update_norms()))
         matrix.scales = list(matrix.view.per_block(_advance_adam(matrix, options, *norms)))
 
 

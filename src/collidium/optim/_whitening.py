@@ -105,7 +105,7 @@ def _whiten(matrices: list[MatrixStep], options: Options) -> None:
         is_refreshed = (count_step(matrix.state) - 1) % options["refresh_every"] == 0
         blocks = matrix.view.blocks(matrix.gradient.to(storage_dtype(matrix.weight)))
         whitened = [_whitened(matrix, block, index, options, is_refreshed) for index, block in enumerate(blocks)]
-        matrix.update = torch.cat(whitened, dim=-2).reshape(matrix.weight.shape)
+        matrix.update = matrix.view.joined(whitened).reshape(matrix.weight.shape)
 
 
 def _map_back(matrices: list[MatrixStep], options: Options) -> None:
