@@ -29,7 +29,8 @@ WEAVER = ["torch==2.13.0", "weaver-core==0.5.3"]
 class Row:
     """One measured figure of ours beside the peer's.
 
-    ``ratio`` is ours over the peer's; ``target`` is the least ratio wanted (the largest, where ``is_cost``).
+    ``ratio`` is ours over the peer's, or ``paired_ratio`` if it was measured pair by pair; ``target`` is the least
+    ratio wanted (the largest, where ``is_cost``).
     """
 
     name: str
@@ -39,9 +40,12 @@ class Row:
     peer_name: str | None
     target: float | None
     is_cost: bool = False
+    paired_ratio: float | None = None
 
     @property
     def ratio(self) -> float | None:
+        if self.paired_ratio is not None:
+            return self.paired_ratio
         return None if self.peer is None else self.ours / self.peer
 
     @property

@@ -27,7 +27,7 @@ WEIGHT_DECAY = 0.1  # the default of torch's Muon; the same for everyone
 STATE_BYTES = {"muon": 4.0005, "normuon": 4.0125, "muon_8bit": 1.01}
 MEBIBYTE = 1 << 20
 BUILDS = 4
-ROUNDS = 6
+ROUNDS = {True: 20, False: 6}  # of the figures with a limit, and of the others
 
 Step = Callable[[], object]
 
@@ -71,7 +71,9 @@ def contenders() -> dict[str, Step]:
 
 
 def speed_rows(clock: Callable[[], float], what: str) -> list[Row]:
-    """Each contender and its peer step by step in turn, so that the machine's moods meet both; medians.
+    """Each contender and its peer step by step in turn: the ratio is the median over these pairs of steps.
+
+    The machine's moods last for several pairs, and either side's median may lie in another mood.
 
     All are built anew a few times: where the system happens to lay their tensors changes a step by a fifth.
     """
@@ -79,26 +81,29 @@ def speed_rows(clock: Callable[[], float], what: str) -> list[Row]:
     rivals |= {name: ("muon", limit) for name, limit in LIMITS_OF_MUON.items()}
     rivals |= {name: ("torch AdamW", limit) for name, limit in LIMITS_OF_ADAMW.items()}
     rivals |= dict.fromkeys(UNLIMITED, ("muon", None))
-    seconds: dict[tuple[str, str], list[float]] = {}
+    pairs: dict[str, list[tuple[float, float]]] = {name: [] for name in rivals}
     for _ in range(BUILDS):
         steps = contenders()
         for step in steps.values():
             step()
-        for name, (peer, _) in rivals.items():
-            for turn in range(ROUNDS):
+        for name, (peer, limit) in rivals.items():
+            for turn in range(ROUNDS[limit is not None]):
+                seconds = {}
                 for runner in (name, peer) if turn % 2 else (peer, name):
                     started = clock()
                     steps[runner]()
-                    seconds.setdefault((name, runner), []).append(clock() - started)
+                    seconds[runner] = clock() - started
+                pairs[name].append((seconds[name], seconds[peer]))
     return [
         Row(
             name=f"{name}, {what}",
             unit="ms/step",
-            ours=1e3 * statistics.median(seconds[name, name]),
-            peer=1e3 * statistics.median(seconds[name, peer]),
+            ours=1e3 * statistics.median(ours for ours, _ in pairs[name]),
+            peer=1e3 * statistics.median(theirs for _, theirs in pairs[name]),
             peer_name=f"{peer} (foreach)" if peer == "torch AdamW" else peer if "torch" in peer else f"our {peer}",
             target=target,
             is_cost=True,
+            paired_ratio=statistics.median(ours / theirs for ours, theirs in pairs[name]),
         )
         for name, (peer, target) in rivals.items()
     ]

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from collidium.optim import MarsM, Muon
+from collidium.optim._variance_reduction import add_scaled_
 
 
 def gradients(shape: tuple[int, ...], count: int) -> list[torch.Tensor]:
@@ -123,3 +124,20 @@ def test_corrects_and_clips_in_any_memory_format() -> None:
             weight.grad = (scale * gradient).clone(memory_format=torch.preserve_format)
             optimizer.step()
     torch.testing.assert_close(weights[0].detach(), weights[1].detach(), rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("precision", ["highest", "medium"])
+@pytest.mark.parametrize("shape", [(300, 700), (3, 300, 700)])
+def test_momentum_keeps_its_precision_whatever_products_of_matrices_may_lose(
+    precision: str, shape: tuple[int, ...]
+) -> None:
+    total, term = gradients(shape, 2)
+    scale = torch.rand(*shape[:-2], 1, 1)
+    expected = 0.95 * total.double() + 0.05 * scale.double() * term.double()
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision(precision)
+    try:
+        add_scaled_(total, term, scale, beta=0.95, alpha=0.05)
+    finally:
+        torch.set_float32_matmul_precision(before)
+    torch.testing.assert_close(total.double(), expected, rtol=1e-6, atol=1e-7)

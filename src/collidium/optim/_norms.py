@@ -34,8 +34,7 @@ def euclidean_norm(tensor: Tensor, dtype: torch.dtype | None = None) -> Tensor:
     tensor(5.)
     """
     if _is_fast_as_dot(tensor, dtype):
-        entries = tensor.view(-1)
-        return torch.dot(entries, entries).sqrt_()
+        return _root_of_dot(tensor)
     norm: Tensor = torch.linalg.vector_norm(tensor, dtype=dtype)
     return norm
 
@@ -62,7 +61,7 @@ def frobenius_norm(matrix: Tensor, dtype: torch.dtype | None = None) -> Tensor:
             [[3.]]])
     """
     if matrix.dim() == 2 and _is_fast_as_dot(matrix, dtype):
-        return euclidean_norm(matrix, dtype).view(1, 1)
+        return _root_of_dot(matrix).view(1, 1)
     norms: Tensor = torch.linalg.vector_norm(matrix, dim=(-2, -1), keepdim=True, dtype=dtype)
     return norms
 
@@ -75,3 +74,8 @@ def _is_fast_as_dot(tensor: Tensor, dtype: torch.dtype | None) -> bool:
         and tensor.dtype in (torch.float32, torch.float64)
         and dtype in (None, tensor.dtype)
     )
+
+
+def _root_of_dot(tensor: Tensor) -> Tensor:
+    entries = tensor.view(-1)
+    return torch.dot(entries, entries).sqrt_()

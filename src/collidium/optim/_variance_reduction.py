@@ -24,7 +24,7 @@ def corrected_gradient(
     Parameters
     ----------
     gradient, previous : Tensor, any shape, gradient units
-        ``G`` of this step and of the one before; only read.
+        ``G`` of this step and of the one before; only read, unless the second is ``out``.
     gamma : float
         Strength of the correction.
     mu : float
@@ -74,15 +74,15 @@ def folded_momentum_(momentum: Tensor, gradient: Tensor, gamma: float, mu: float
 
 
 def add_scaled_(total: Tensor, term: Tensor, scale: Tensor, *, beta: float, alpha: float) -> Tensor:
-    """Weighted sum in place, with a scale that is a tensor.
+    """Weighted sum in place, with a scale per matrix.
 
     Parameters
     ----------
-    total : Tensor, any shape
+    total : Tensor, (..., m, n)
         Changed in place.
     term : Tensor, same shape and dtype
         Only read.
-    scale : Tensor, broadcastable to it
+    scale : Tensor, (..., 1, 1), same dtype
         Further factor of the term.
     beta, alpha : float
         Factors of both.
@@ -94,15 +94,20 @@ def add_scaled_(total: Tensor, term: Tensor, scale: Tensor, *, beta: float, alph
 
     Examples
     --------
-    >>> add_scaled_(torch.ones(2), torch.tensor([3.0, 4.0]), torch.tensor(0.5), beta=2.0, alpha=10.0)
-    tensor([17., 22.])
+    >>> add_scaled_(torch.ones(1, 2), torch.tensor([[3.0, 4.0]]), torch.tensor([[0.5]]), beta=2.0, alpha=10.0)
+    tensor([[17., 22.]])
     """
-    # A product with one column is one pass over memory, where scaling and adding are two.
-    if scale.numel() == 1 and total.is_contiguous() and term.is_contiguous():
-        size = total.numel()
-        total.view(size).addmv_(term.as_strided((size, 1), (1, size)), scale.view(1), beta=beta, alpha=alpha)
+    if _has_exact_products(total.device) and total.is_contiguous() and term.is_contiguous():
+        # As a product of matrices with one row: one pass over memory, where scaling and adding are two.
+        shape = (scale.numel(), 1, total.numel() // scale.numel())
+        total.view(shape).baddbmm_(scale.view(-1, 1, 1), term.view(shape), beta=beta, alpha=alpha)
         return total
     return total.mul_(beta).addcmul_(term, scale, value=alpha)
+
+
+def _has_exact_products(device: torch.device) -> bool:
+    """Whether products of float32 matrices are not done in a shorter precision, as the user may allow."""
+    return device.type == "cpu" and torch.get_float32_matmul_precision() == "highest"
 
 
 def _check(options: Options) -> None:
@@ -120,15 +125,13 @@ def _initial_state(weight: Tensor, options: Options) -> dict[str, Tensor]:
 
 
 def _correct(matrices: list[MatrixStep], options: Options) -> None:
-    """Into memory that `_momentum` still finds: it borrows none, unless it looks ahead."""
+    """The corrected gradient takes the place of the previous one until `_momentum` has seen it: less memory moves."""
     if options["variant"] == "efficient":
         return
     for matrix in matrices:
         previous = matrix.state["previous_gradient"]
         gradient = matrix.gradient.to(previous.dtype)
-        out = matrix.scratch.like(previous) if options["nesterov"] else matrix.scratch.brief(previous)
-        matrix.update = corrected_gradient(gradient, previous, options["gamma"], options["momentum"], out=out)
-        previous.copy_(gradient)
+        matrix.update = corrected_gradient(gradient, previous, options["gamma"], options["momentum"], out=previous)
 
 
 def _momentum(matrices: list[MatrixStep], options: Options) -> None:
@@ -137,11 +140,14 @@ def _momentum(matrices: list[MatrixStep], options: Options) -> None:
             buffer = matrix.state["momentum"]
             gradient = matrix.gradient.to(buffer.dtype)
             matrix.update = folded_momentum_(buffer, gradient, options["gamma"], options["momentum"])
-    elif options["max_norm"] is None:
+        return
+    if options["max_norm"] is None:
         MOMENTUM.advance(matrices, options)
     else:
         for matrix in matrices:
             _add_clipped(matrix, options)
+    for matrix in matrices:
+        matrix.state["previous_gradient"].copy_(matrix.gradient)
 
 
 def _add_clipped(matrix: MatrixStep, options: Options) -> None:
