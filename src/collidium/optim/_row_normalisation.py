@@ -55,7 +55,9 @@ def _advance(matrices: list[MatrixStep], options: Options) -> None:
         norms = matrix.view.joined(
             [torch.linalg.vector_norm(block, dim=-1, keepdim=True, dtype=moment.dtype) for block in matrix.blocks]
         )
-        moment.mul_(beta2).addcmul_(norms, norms, value=(1.0 - beta2) / matrix.blocks[0].shape[-1])
+        # Not by a factor: torch makes a tensor of it first, which takes longer than this sum.
+        moment.sub_(moment, alpha=1.0 - beta2)
+        moment.addcmul_(norms, norms, value=(1.0 - beta2) / matrix.blocks[0].shape[-1])
         roots = moment.sqrt().add_(options["row_eps"])
         pairs = zip(matrix.view.row_pieces(norms), matrix.view.row_pieces(roots), strict=True)
         matrix.scales = [row_scales(*pair) for pair in pairs]
