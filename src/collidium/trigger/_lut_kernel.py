@@ -3,6 +3,9 @@
 R cells of all G groups lie one after the other, those of group g from ``starts[g]`` on. Arrays over cells and outputs
 are stored group by group, in each output by output, in each cell by cell; those over hidden units have these before
 the cells. Arrays that samples index, ``(R, U)``, have the outputs last.
+
+A loop either sums or writes. One that does both is compiled twice, for arrays apart and for arrays that may overlap,
+and takes one or the other by how far apart they happen to lie: with sums in any order, results would depend on it.
 """
 
 from __future__ import annotations
@@ -351,7 +354,8 @@ def backward(
     longest = 0
     for g in range(num_groups):
         longest = max(longest, starts[g + 1] - starts[g])
-    passed, moment, derivative = np.empty(longest, p.dtype), np.empty(longest, p.dtype), np.empty(longest, p.dtype)
+    work = np.empty((3, longest), p.dtype)
+    passed, moment, derivative = work[0], work[1], work[2]
     for g in range(num_groups):
         first, size = starts[g], starts[g + 1] - starts[g]
         for u in range(num_outputs):
@@ -364,27 +368,30 @@ def backward(
                 kept = moments[first + c, u] if is_inside else _ZERO
                 moment[c] = kept + inputs[first + c] * excess - gradient * v[place + c]
                 passed[c] = gradient * factor[u]
-                total += passed[c]
                 derivative[c] = _ZERO
+            for c in range(size):
+                total += passed[c]
             grad_b2[g, u] = total
             for d in range(num_units):
                 unit = h[place * num_units + d * size : place * num_units + (d + 1) * size]
                 first_weight, second_weight = w1[d, g, u], w2[d, g, u]
                 by_first, by_bias, by_second = _ZERO, _ZERO, _ZERO
                 for c in range(size):
+                    derivative[c] += second_weight * (_ONE - unit[c] * unit[c]) * first_weight
+                for c in range(size):
                     rise = second_weight * (_ONE - unit[c] * unit[c])
-                    derivative[c] += rise * first_weight
                     by_bias += rise * passed[c]
                     by_first += rise * passed[c] * v[place + c]
                     by_second += unit[c] * passed[c]
                 grad_w1[d, g, u], grad_b1[d, g, u], grad_w2[d, g, u] = by_first, by_bias, by_second
             total = _ZERO
             for c in range(size):
+                total += derivative[c] * moment[c]
+            grad_f[g, u] = total * factor[u]
+            for c in range(size):
                 rise = derivative[c] * factor[u]
-                total += rise * moment[c]
                 through[first + c, u] = rise if side[place + c] == _ZERO else _ZERO
                 own[first + c] += rise * (slope[u] * p[place + c] + level[u])
-            grad_f[g, u] = total
 
 
 @machine_code(_SUMS)
