@@ -47,7 +47,7 @@ def laid_out(arrays: dict[str, NDArray[np.float32]], seed: int) -> dict[str, NDA
 
 
 def test_gradients_do_not_depend_on_where_the_arrays_lie() -> None:
-    # Regression: a loop that summed and wrote took another order of summation for arrays close to each other.
+    # A loop that sums and writes may take another order of summation for arrays that lie close to each other.
     from collidium.trigger import _lut_kernel
 
     starts = np.concatenate([[0], np.cumsum(SIZES)])
