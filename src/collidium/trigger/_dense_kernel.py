@@ -6,22 +6,16 @@ layer. ``sizes`` has the number of inputs and the widths of the layers.
 
 from __future__ import annotations
 
-from typing import TypeAlias
-
 import numpy as np
-from numpy.typing import NDArray
 
-from collidium.trigger._machine_code import Reals, machine_code
+from collidium.trigger._machine_code import SUMS, Integers, Reals, machine_code
 
 TILE = 256
 BLOCK = 4
-_SUMS = {"contract", "reassoc", "nsz"}
 _LN2 = np.float32(np.log(2.0))
 _HALF = np.float32(0.5)
 _ZERO = np.float32(0.0)
 _ONE = np.float32(1.0)
-
-Sizes: TypeAlias = NDArray[np.int64]
 
 
 @machine_code()
@@ -39,7 +33,7 @@ def _padded(size: int) -> int:
 
 
 @machine_code()
-def num_rows(sizes: Sizes) -> int:
+def num_rows(sizes: Integers) -> int:
     """Rows that the inputs of all layers take."""
     total = 0
     for size in sizes[:-1]:
@@ -48,7 +42,7 @@ def num_rows(sizes: Sizes) -> int:
 
 
 @machine_code()
-def _matrices(rounded: Reals, sizes: Sizes, is_turned: bool) -> Reals:
+def _matrices(rounded: Reals, sizes: Integers, is_turned: bool) -> Reals:
     """Matrices of all layers, each filled up with zeros to whole blocks; outputs by inputs, or turned."""
     total = 0
     for layer in range(len(sizes) - 1):
@@ -66,7 +60,7 @@ def _matrices(rounded: Reals, sizes: Sizes, is_turned: bool) -> Reals:
     return filled
 
 
-@machine_code(_SUMS)
+@machine_code(SUMS)
 def add_products(out: Reals, matrix: Reals, rows: Reals, num_out: int, num_in: int) -> None:
     """Add ``matrix @ rows`` to ``out``: (num_out, num_in), (num_in, TILE) and (num_out, TILE), all flat."""
     for u in range(0, num_out, BLOCK):
@@ -86,7 +80,7 @@ def add_products(out: Reals, matrix: Reals, rows: Reals, num_out: int, num_in: i
                 target[n + 3 * TILE] += z0 * a + z1 * b + z2 * c + z3 * d
 
 
-@machine_code(_SUMS)
+@machine_code(SUMS)
 def add_inner_products(out: Reals, left: Reals, right: Reals, num_left: int, num_right: int) -> None:
     """Add ``left @ right.T`` to ``out``: (num_left, TILE), (num_right, TILE) and (num_left, num_right), all flat."""
     for u in range(0, num_left, 2):
@@ -134,7 +128,7 @@ def largest(row: Reals, found: np.int32) -> np.int32:
     return found
 
 
-@machine_code(_SUMS)
+@machine_code(SUMS)
 def error_sum(grad: Reals, x: Reals, near: Reals) -> np.float32:
     """Sum of gradients times rounding errors of a tile."""
     total = _ZERO
@@ -143,7 +137,7 @@ def error_sum(grad: Reals, x: Reals, near: Reals) -> np.float32:
     return total
 
 
-@machine_code(_SUMS)
+@machine_code(SUMS)
 def _total(row: Reals) -> np.float32:
     total = _ZERO
     for n in range(TILE):
@@ -152,7 +146,7 @@ def _total(row: Reals) -> np.float32:
 
 
 @machine_code()
-def forward(x: Reals, rounded: Reals, sizes: Sizes, powers: Reals, kept: Reals, out: Reals, seen: Reals) -> None:
+def forward(x: Reals, rounded: Reals, sizes: Integers, powers: Reals, kept: Reals, out: Reals, seen: Reals) -> None:
     """Compute the layers.
 
     Parameters
@@ -223,7 +217,7 @@ def backward(
     kept: Reals,
     values: Reals,
     rounded: Reals,
-    sizes: Sizes,
+    sizes: Integers,
     powers: Reals,
     costs: Reals,
     beta: float,
@@ -327,8 +321,8 @@ def follow(rounded: Reals, seen: Reals, powers: Reals, decay: Reals, integers: R
         integers[count + j] = max(integers[count + j] - decay[j], numbers[count + j])
 
 
-@machine_code(_SUMS)
-def cost(sizes: Sizes, powers: Reals, integers: Reals, signs: Reals, slopes: Reals, result: Reals) -> None:
+@machine_code(SUMS)
+def cost(sizes: Integers, powers: Reals, integers: Reals, signs: Reals, slopes: Reals, result: Reals) -> None:
     """Effective bit operations, and their slopes in all widths.
 
     Parameters
@@ -377,7 +371,7 @@ def cost(sizes: Sizes, powers: Reals, integers: Reals, signs: Reals, slopes: Rea
 def run(
     x: Reals,
     values: Reals,
-    sizes: Sizes,
+    sizes: Integers,
     powers: Reals,
     decay: Reals,
     signs: Reals,

@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from collidium.artifact import InputError
@@ -17,7 +16,7 @@ from collidium.trigger._cells import NOT_FINITE
 from collidium.trigger._edge_function import NORM_EPSILON, affine_norm
 from collidium.trigger._fixed_point import LN2, exact_exp2
 from collidium.trigger._lut_record import EntryModes, LutRecord
-from collidium.trigger._machine_code import Floats
+from collidium.trigger._machine_code import Floats, Integers
 from collidium.trigger._saturation import Range
 
 
@@ -68,7 +67,7 @@ class CompiledLookUp(torch.autograd.Function):
         tables, ctx.error, ctx.side = np.empty((R, U), dtype), np.empty(R * U, dtype), np.empty(R * U, dtype)
         kernel.entries(ctx.p, ctx.starts, ctx.scale.numpy(), shift.numpy(), *formats, tables, ctx.error, ctx.side)
         y = x.new_empty(num, U)
-        kernel.look_up(tables, ctx.rows, y.numpy())
+        _cell_kernel().look_up(tables, ctx.rows, y.numpy())
         ctx.record, ctx.has_norm = record, gain is not None
         return y
 
@@ -77,7 +76,7 @@ class CompiledLookUp(torch.autograd.Function):
         kernel, grad = _kernel(), grads[0].contiguous().numpy()
         (R, U), (D, G, _), dtype = (len(ctx.counts), grad.shape[1]), ctx.w1.shape, grad.dtype
         sums = np.empty((R, U), dtype), np.empty((R, U), dtype), np.empty(R, dtype)
-        kernel.cell_sums(grad, ctx.x, ctx.rows, *sums)
+        _cell_kernel().cell_sums(grad, ctx.x, ctx.rows, *sums)
         entry, total, projected = (torch.empty(*shape, dtype=ctx.scale.dtype) for shape in ((3, G, U), (U,), (U,)))
         seen = ctx.starts, ctx.p, ctx.record.mean.numpy(), ctx.error, ctx.side
         kernel.entry_sums(sums[0], *seen, entry.numpy(), total.numpy(), projected.numpy())
@@ -109,7 +108,7 @@ class CompiledLookUp(torch.autograd.Function):
         grad_x = None
         if ctx.needs_input_grad[0]:
             grad_x = ctx.scale.new_empty(len(grad), 1, G)
-            kernel.input_gradient(grad, ctx.rows, through, own, grad_x[:, 0].numpy())
+            _cell_kernel().input_gradient(grad, ctx.rows, through, own, grad_x[:, 0].numpy())
         widths = ctx.range.width_gradients(*entry)
         return grad_x, f_in.mul_(LN2), *widths, grad_gain, grad_offset, w1[:, None], b1, w2, b2, None, None, None
 
@@ -117,8 +116,8 @@ class CompiledLookUp(torch.autograd.Function):
 class _Cells(NamedTuple):
     """The R cells of a batch, as the machine code finds them."""
 
-    rows: NDArray[np.int64]
-    starts: NDArray[np.int64]
+    rows: Integers
+    starts: Integers
     counts: Floats
     lower: Floats
     low: Floats
@@ -130,13 +129,20 @@ def _find(x: Floats, scale: Floats) -> _Cells:
     num, G = x.shape
     rows, starts = np.empty((num, G), np.int64), np.empty(G + 1, np.int64)
     counts, lower, low, high = (np.empty(size, x.dtype) for size in (num * G, num * G, G, G))
-    if not _kernel().find_cells(x, scale, rows, starts, counts, lower, low, high):
+    if not _cell_kernel().find_cells(x, scale, rows, starts, counts, lower, low, high):
         raise InputError(NOT_FINITE)
     return _Cells(rows, starts, counts[: starts[G]], lower[: starts[G]], low, high)
 
 
+def _cell_kernel() -> ModuleType:
+    """The machine code of cells, as :func:`_kernel`."""
+    from collidium.trigger import _cell_kernel
+
+    return _cell_kernel
+
+
 def _kernel() -> ModuleType:
-    """The machine code, whose compiler takes a while to load."""
+    """The machine code of the functions, whose compiler takes a while to load."""
     from collidium.trigger import _lut_kernel
 
     return _lut_kernel

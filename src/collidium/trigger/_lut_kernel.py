@@ -10,86 +10,19 @@ and takes one or the other by how far apart they happen to lie: with sums in any
 
 from __future__ import annotations
 
-from typing import TypeAlias
-
 import numpy as np
-from numpy.typing import NDArray
 
-from collidium.trigger._machine_code import Floats, machine_code
+from collidium.trigger._machine_code import SUMS, Floats, Integers, machine_code
 
-_SUMS = {"contract", "reassoc", "nsz"}
-_WIDEST_MARKED = 1 << 16
 _ZERO = np.float32(0.0)
 _HALF = np.float32(0.5)
 _ONE = np.float32(1.0)
-
-Places: TypeAlias = NDArray[np.int64]
-
-
-@machine_code()
-def find_cells(
-    x: Floats, scale: Floats, rows: Places, starts: Places, counts: Floats, lower: Floats, low: Floats, high: Floats
-) -> bool:
-    """Sort a batch (N, G) into cells of width ``1 / scale``, of which those with samples in them are kept.
-
-    Parameters
-    ----------
-    x : (N, G)
-        Inputs.
-    scale : (G,)
-        Powers of two.
-    rows : (N, G)
-        Written: cell of each sample.
-    starts : (G + 1,)
-        Written: first cell of each group.
-    counts, lower : (N G,)
-        Written as far as there are cells: samples in each, and its lower edge.
-    low, high : (G,)
-        Written: lower edges of the lowest and the highest cell.
-
-    Returns
-    -------
-    bool
-        Whether all inputs are finite.
-    """
-    num, num_groups = x.shape
-    whole = np.empty(num, x.dtype)
-    filled = 0
-    for g in range(num_groups):
-        starts[g] = filled
-        least, most = np.inf, -np.inf
-        for n in range(num):
-            whole[n] = np.floor(x[n, g] * scale[g])
-            if not np.isfinite(whole[n]):
-                return False
-            least, most = min(least, whole[n]), max(most, whole[n])
-        if most - least < _WIDEST_MARKED:
-            places = np.zeros(int(most - least) + 1, np.int64)
-            for n in range(num):
-                places[int(whole[n] - least)] = 1
-            for c in range(len(places)):
-                if places[c]:
-                    places[c], lower[filled], counts[filled] = filled, (least + c) / scale[g], _ZERO
-                    filled += 1
-            for n in range(num):
-                rows[n, g] = places[int(whole[n] - least)]
-        else:
-            content = np.unique(whole)
-            rows[:, g] = starts[g] + np.searchsorted(content, whole)
-            for value in content:
-                lower[filled], counts[filled] = value / scale[g], _ZERO
-                filled += 1
-        for n in range(num):
-            counts[rows[n, g]] += _ONE
-        low[g], high[g] = least / scale[g], most / scale[g]
-    starts[num_groups] = filled
-    return True
 
 
 @machine_code()
 def arguments(
     lower: Floats,
-    starts: Places,
+    starts: Integers,
     scale: Floats,
     step: Floats,
     is_rounded: bool,
@@ -103,7 +36,7 @@ def arguments(
     Parameters
     ----------
     lower, starts
-        As in :func:`find_cells`.
+        As in ``_cell_kernel.find_cells``.
     scale, step : (G, U)
         Powers of two of the edges' widths.
     is_rounded : bool
@@ -129,10 +62,10 @@ def arguments(
                     unit[c] = bias + own[c] * weight
 
 
-@machine_code(_SUMS)
+@machine_code(SUMS)
 def outputs(
     h: Floats,
-    starts: Places,
+    starts: Integers,
     counts: Floats,
     w2: Floats,
     b2: Floats,
@@ -148,7 +81,7 @@ def outputs(
     h : (R U D,)
         Hidden units.
     starts, counts
-        As in :func:`find_cells`.
+        As in ``_cell_kernel.find_cells``.
     w2, b2 : (D, G, U), (G, U)
         Second weights.
     num : int
@@ -190,7 +123,7 @@ def outputs(
 @machine_code()
 def entries(
     p: Floats,
-    starts: Places,
+    starts: Integers,
     factor: Floats,
     shift: Floats,
     low: Floats,
@@ -232,39 +165,10 @@ def entries(
                 tables[first + c, u] = rounded
 
 
-@machine_code()
-def look_up(tables: Floats, rows: Places, y: Floats) -> None:
-    """Write the sum (N, U) over groups of each sample's entries."""
-    y[:] = _ZERO
-    for n in range(len(rows)):
-        own = y[n]
-        for g in range(rows.shape[1]):
-            entry = tables[rows[n, g]]
-            for u in range(len(own)):
-                own[u] += entry[u]
-
-
-@machine_code()
-def cell_sums(grad: Floats, x: Floats, rows: Places, grads: Floats, moments: Floats, inputs: Floats) -> None:
-    """Write sums over the samples in each cell: of ``grad`` and ``x grad``, (R, U), and of ``x``, (R,)."""
-    grads[:] = _ZERO
-    moments[:] = _ZERO
-    inputs[:] = _ZERO
-    for n in range(len(rows)):
-        own = grad[n]
-        for g in range(rows.shape[1]):
-            row, value = rows[n, g], x[n, g]
-            inputs[row] += value
-            total, moment = grads[row], moments[row]
-            for u in range(len(own)):
-                total[u] += own[u]
-                moment[u] += value * own[u]
-
-
-@machine_code(_SUMS)
+@machine_code(SUMS)
 def entry_sums(
     grads: Floats,
-    starts: Places,
+    starts: Integers,
     p: Floats,
     mean: Floats,
     error: Floats,
@@ -308,13 +212,13 @@ def entry_sums(
             projected[u] += moment
 
 
-@machine_code(_SUMS)
+@machine_code(SUMS)
 def backward(
     grads: Floats,
     moments: Floats,
     inputs: Floats,
     counts: Floats,
-    starts: Places,
+    starts: Integers,
     v: Floats,
     h: Floats,
     p: Floats,
@@ -337,7 +241,7 @@ def backward(
     Parameters
     ----------
     grads, moments, inputs
-        As in :func:`cell_sums`.
+        As in ``_cell_kernel.cell_sums``.
     counts, starts, v, h, p, side, factor
         As in the functions above.
     slope, level : (U,)
@@ -392,15 +296,3 @@ def backward(
                 rise = derivative[c] * factor[u]
                 through[first + c, u] = rise if side[place + c] == _ZERO else _ZERO
                 own[first + c] += rise * (slope[u] * p[place + c] + level[u])
-
-
-@machine_code(_SUMS)
-def input_gradient(grad: Floats, rows: Places, through: Floats, own: Floats, out: Floats) -> None:
-    """Write the gradient (N, G) of the inputs, from that of the sums (N, U)."""
-    for n in range(len(rows)):
-        for g in range(rows.shape[1]):
-            row = rows[n, g]
-            entry, total = through[row], own[row]
-            for u in range(len(entry)):
-                total += grad[n, u] * entry[u]
-            out[n, g] = total

@@ -14,6 +14,9 @@ from numpy.typing import NDArray
 Function = TypeVar("Function", bound=Callable[..., object])
 Reals: TypeAlias = NDArray[np.float32]
 Floats: TypeAlias = NDArray[np.floating]
+Integers: TypeAlias = NDArray[np.int64]
+SUMS = {"contract", "reassoc", "nsz"}
+"""Licences of the compiler where numbers are summed in any order; infinities and NaN keep their meaning."""
 
 
 @cache
