@@ -111,8 +111,8 @@ def adam_direction_(
     Examples
     --------
     >>> gradient = torch.tensor([2.0, -3.0])
-    >>> adam_direction_(torch.zeros(2), gradient, 0.1 * gradient, step=1, betas=(0.9, 0.999), eps=1e-12)
-    tensor([ 1.0000, -1.0000])
+    >>> adam_direction_(torch.zeros(2), gradient, 0.5 * gradient, step=1, betas=(0.5, 0.75), eps=1e-12)
+    tensor([ 1., -1.])
     """
     second_moment.mul_(betas[1]).addcmul_(gradient, gradient, value=1.0 - betas[1])
     correction = math.sqrt(1.0 - betas[1] ** step) / (1.0 - betas[0] ** step)
