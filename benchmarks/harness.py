@@ -68,12 +68,14 @@ def machine() -> str:
 
 
 def publish(name: str, rows: list[Row]) -> None:
-    """Print the table and write ``results/NAME.json``."""
+    """Print the table and write ``results/NAME.json``, where the figures of other machines stay."""
     table = Table(title=name, title_justify="left")
     for column in ("figure", "unit", "ours", "peer", "peer is", "ratio", "target", "met"):
         table.add_column(column, justify="right" if column in ("ours", "peer", "ratio", "target") else "left")
     date = datetime.datetime.now(tz=datetime.UTC).date().isoformat()
-    content = []
+    path, here = RESULTS / f"{name}.json", machine()
+    known = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else []
+    content = [figure for figure in known if figure["machine"] != here]
     for row in rows:
         sign = "<=" if row.is_cost else ">="
         table.add_row(
@@ -86,10 +88,10 @@ def publish(name: str, rows: list[Row]) -> None:
             "" if row.target is None else f"{sign} {row.target:g}",
             {True: "yes", False: "NO", None: ""}[row.met],
         )
-        content.append({**asdict(row), "ratio": row.ratio, "met": row.met, "machine": machine(), "date": date})
+        content.append({**asdict(row), "ratio": row.ratio, "met": row.met, "machine": here, "date": date})
     Console(width=150).print(table)
     RESULTS.mkdir(exist_ok=True)
-    (RESULTS / f"{name}.json").write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
 
 
 def peer_python(name: str, requirements: list[str]) -> Path:

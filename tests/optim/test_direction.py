@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 
 from collidium.optim import DIRECTIONS, exact_polar, newton_schulz, orthogonalize
-from collidium.optim._direction import choose_plan, has_fast_bfloat16
+from collidium.optim._direction import bfloat16_from, choose_plan
 
 CPU = torch.device("cpu")
 
@@ -37,15 +39,29 @@ def test_results_never_share_memory_with_inputs() -> None:
         assert torch.equal(matrix, before)
 
 
-def test_auto_takes_the_cheapest_row_of_the_cost_table(monkeypatch: pytest.MonkeyPatch) -> None:
-    for is_fast, large in ((True, torch.bfloat16), (False, torch.float32)):
-        monkeypatch.setattr("collidium.optim._direction.has_fast_bfloat16", lambda _, answer=is_fast: answer)
-        plans = {
-            shape: choose_plan(*shape, dtype=torch.float32, device=CPU) for shape in [(32, 32), (256, 256), (256, 1024)]
-        }
-        assert [plan.dtype for plan in plans.values()] == [torch.float32, large, large]
-        assert [plan.form for plan in plans.values()] == ["standard", "standard", "gram"]
+@pytest.mark.parametrize(
+    ("capabilities", "lowered"),
+    [
+        ({}, []),
+        ({"avx512_bf16": False, "amx_bf16": False, "avx512_f": True}, []),
+        ({"avx512_bf16": True, "amx_bf16": False}, [(256, 256), (256, 1024)]),
+        ({"avx512_bf16": True, "amx_bf16": True}, [(64, 128), (256, 256), (256, 1024)]),
+    ],
+)
+def test_auto_takes_the_cheapest_row_of_the_cost_table(
+    monkeypatch: pytest.MonkeyPatch, capabilities: dict[str, bool], lowered: list[tuple[int, int]]
+) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities)
+    bfloat16_from.cache_clear()
+    try:
+        shapes = [(32, 32), (64, 128), (256, 256), (256, 1024)]
+        plans = {shape: choose_plan(*shape, dtype=torch.float32, device=CPU) for shape in shapes}
+        assert [shape for shape, plan in plans.items() if plan.dtype == torch.bfloat16] == lowered
+        assert [plan.form for plan in plans.values()] == ["standard", "standard", "standard", "gram"]
         assert choose_plan(256, 256, dtype=torch.float64, device=CPU).dtype == torch.float64
+        assert choose_plan(256, 256, dtype=torch.float32, device=CPU, allows_half=False).dtype == torch.float32
+    finally:
+        bfloat16_from.cache_clear()
 
 
 def test_named_precision_and_form_win_over_the_table() -> None:
@@ -54,7 +70,7 @@ def test_named_precision_and_form_win_over_the_table() -> None:
 
 
 def test_unknown_devices_get_float32() -> None:
-    assert not has_fast_bfloat16("mps")
+    assert bfloat16_from("mps") == math.inf
 
 
 @pytest.mark.parametrize("shape", [(16, 16), (128, 128), (96, 384), (128, 512)])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -52,12 +53,13 @@ class DirectionOptions(TypedDict, total=False):
     eps: float
 
 
-# The cost table, from measurements with one thread on a CPU with AMX. A bfloat16 product has a fixed start-up cost
-# there, so float32 wins for products r^2 k below 2^19; the Gram form is level at k = 2 r and wins from k = 3 r on in
-# both precisions (in bfloat16 measured with fewer restarts than now); the eigendecomposition never wins. CUDA devices
+# The cost table, from measurements with one thread on CPUs with AMX (Intel) and with AVX-512 BF16 (AMD). A bfloat16
+# product has a fixed start-up cost there, so float32 wins for small products; with AVX-512 that depends on how many
+# matrices share it, from 2^21 for a single one to 2^18 for twelve. The Gram form is level (AMX) or wins by a tenth
+# (AVX-512) at k = 2 r and wins from k = 3 r on in both precisions; the eigendecomposition never wins. CUDA devices
 # follow the same aspect (the operation counts are equal) and have no lower limit for bfloat16.
-FLOAT32_BELOW = {"cpu": 1 << 19}
-GRAM_FROM_ASPECT = 3
+BFLOAT16_FROM = {"amx_bf16": 1 << 19, "avx512_bf16": 1 << 20}
+GRAM_FROM_ASPECT = 2.5
 
 
 @dataclass(frozen=True)
@@ -108,8 +110,7 @@ def choose_plan(
     """
     work = PRECISIONS[precision]
     if work is None:
-        is_small = rows * rows * columns < FLOAT32_BELOW.get(device.type, 0)
-        is_lowered = allows_half and not is_small and has_fast_bfloat16(device.type)
+        is_lowered = allows_half and rows * rows * columns >= bfloat16_from(device.type)
         lowered = torch.bfloat16 if is_lowered else torch.float32
         work = torch.float64 if dtype == torch.float64 else lowered
     if form == "auto":
@@ -118,15 +119,16 @@ def choose_plan(
 
 
 @cache
-def has_fast_bfloat16(device_type: str) -> bool:
-    """Whether products of bfloat16 matrices run on matrix units of the device, rather than in emulation."""
+def bfloat16_from(device_type: str) -> float:
+    """Least ``r^2 k`` from which a device multiplies matrices faster in bfloat16; infinite if it only emulates them."""
     if device_type == "cuda":
-        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+        return 0 if torch.cuda.is_bf16_supported(including_emulation=False) else math.inf
     if device_type == "cpu":
         # Releases of torch that cannot tell are taken to have none: emulated bfloat16 is many times slower.
         capabilities: Callable[[], dict[str, object]] = getattr(torch.cpu, "get_capabilities", dict)
-        return bool(capabilities().get("amx_bf16", False))
-    return False
+        found = capabilities()
+        return min((work for name, work in BFLOAT16_FROM.items() if found.get(name, False)), default=math.inf)
+    return math.inf
 
 
 def orthogonalize(
