@@ -182,6 +182,7 @@ class Epochs(SilentProgress):
 def epoch_rows(kind: Kind, batch_size: int, python: Path) -> list[Row]:
     """Our epochs and the peer's in turn, on one processor; the first of each, in which jax compiles, is left out."""
     theirs: list[Seconds] = []
+    data = samples()
     flags = {"XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false", "OMP_NUM_THREADS": "1"}
     with subprocess.Popen(
         [python, PEERS / "hgq2_training.py", request("epochs", kind, epochs=ROUNDS + 1, batch_size=batch_size)],
@@ -202,7 +203,7 @@ def epoch_rows(kind: Kind, batch_size: int, python: Path) -> list[Row]:
         rare = {"cycles": 1, "validate_every": ROUNDS + 1, "checkpoint_every": ROUNDS + 1}
         config = fit_config(kind, epochs=ROUNDS + 1, batch_size=batch_size, **rare)
         with tempfile.TemporaryDirectory() as folder:
-            fit(network_config(kind), samples(), config, Path(folder) / "run", progress=epochs)
+            fit(network_config(kind), data, config, Path(folder) / "run", progress=epochs)
     rows = []
     for name in ("cpu", "wall"):
         ours, peers = (statistics.median(getattr(s, name) for s in part[1:]) for part in (epochs.found, theirs))

@@ -42,3 +42,25 @@ def test_a_finished_bar_is_not_stopped_again() -> None:
     progress.start("fit", 1, "toys")
     progress.finish()
     assert TerminalProgress.shown is None
+
+
+def test_what_an_earlier_call_has_done_does_not_count_as_speed(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 100.0
+    monkeypatch.setattr("collidium.cli._progress.time.monotonic", lambda: now)
+    log = io.StringIO()
+    progress = TerminalProgress(Console(file=log, width=200))
+    progress.start("generate", 1000, "jets")
+    progress.skip(700)
+    now += 20.0
+    progress.advance(100)
+    assert log.getvalue() == "generate: 800 of 1,000 jets, 5/s, 0:40 left\n"
+
+
+def test_a_bar_begins_where_an_earlier_call_ended() -> None:
+    progress = TerminalProgress(Console(file=io.StringIO(), force_terminal=True))
+    progress.start("generate", 1000, "jets")
+    progress.skip(700)
+    assert progress._bar is not None
+    (task,) = progress._bar.tasks
+    assert (task.completed, task.total, task.speed) == (700, 1000, None)
+    progress.finish()

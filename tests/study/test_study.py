@@ -32,6 +32,9 @@ class _Stopping:
         if self._after is not None and self.done >= self._after:
             raise KeyboardInterrupt
 
+    def skip(self, n: int) -> None:
+        self.done += n
+
     def finish(self) -> None:
         assert self.done == self.total
 

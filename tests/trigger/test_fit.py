@@ -209,12 +209,15 @@ def test_progress_is_told(tmp_path: Path) -> None:
             told["advanced"] += n
             told.update(figures)
 
+        def skip(self, n: int) -> None:
+            told["skipped"] = n
+
         def finish(self) -> None:
             told["finished"] = 1
 
     fit(NETWORK, make_data(), dataclasses.replace(CONFIG, epochs=2), tmp_path / "run", progress=Counter())
     assert told["total"] == 2 * 360
-    assert told["advanced"] == 2 * 350
+    assert (told["advanced"], told["skipped"]) == (2 * 350, 0)
     assert {"loss", "merit", "members", "finished"} <= told.keys()
 
 

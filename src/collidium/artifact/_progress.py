@@ -14,6 +14,9 @@ class Progress(Protocol):
     def advance(self, n: int = 1, **figures: float) -> None:
         """Count ``n`` more units done; ``figures`` are shown beside the bar, e.g. ``loss=0.31``."""
 
+    def skip(self, n: int) -> None:
+        """Count ``n`` units that an earlier call has done: they say nothing of the rate."""
+
     def finish(self) -> None:
         """End the task."""
 
@@ -31,6 +34,9 @@ class SilentProgress:
 
     def advance(self, n: int = 1, **figures: float) -> None:
         """Ignore the advance."""
+
+    def skip(self, n: int) -> None:
+        """Ignore what is done."""
 
     def finish(self) -> None:
         """Ignore the end."""

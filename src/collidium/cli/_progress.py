@@ -55,13 +55,14 @@ class TerminalProgress:
         self._task = TaskID(0)
         self._label, self._unit = "", ""
         self._total: int | None = None
-        self._done = 0
+        self._done = self._skipped = 0
         self._started = self._spoken = 0.0
 
     def start(self, label: str, total: int | None, unit: str) -> None:
         """Begin a task of ``total`` units."""
         self.finish()
-        self._label, self._unit, self._total, self._done = label, unit, total, 0
+        self._label, self._unit, self._total = label, unit, total
+        self._done = self._skipped = 0
         self._started = self._spoken = time.monotonic()
         if self._console.is_terminal:
             self._bar = Progress(
@@ -91,6 +92,13 @@ class TerminalProgress:
             self._spoken = time.monotonic()
             self._console.print(self._line(shown), highlight=False, markup=False)
 
+    def skip(self, n: int) -> None:
+        """Count ``n`` units without time."""
+        self._done += n
+        self._skipped += n
+        if self._bar is not None and n:
+            self._bar.reset(self._task, completed=self._done)
+
     def finish(self) -> None:
         """End the task."""
         if self._bar is not None:
@@ -106,7 +114,7 @@ class TerminalProgress:
 
     def _line(self, figures: str) -> str:
         """Plain line for a log file."""
-        rate = self._done / max(time.monotonic() - self._started, 1e-9)
+        rate = (self._done - self._skipped) / max(time.monotonic() - self._started, 1e-9)
         parts = [f"{self._label}: {self._done:,}" + (f" of {self._total:,}" if self._total else "") + f" {self._unit}"]
         parts.append(f"{rate:,.0f}/s")
         if self._total and rate:

@@ -70,7 +70,7 @@ def generate(
         shards.write_all_complete()
         missing = [block for block in blocks if not shards.is_done(block)]
         display.start("generate", config.num_jets, "jets")
-        display.advance(config.num_jets - sum(block.num_jets for block in missing))
+        display.skip(config.num_jets - sum(block.num_jets for block in missing))
         with closing(_run(config, missing, workers, scheduler, display.advance)) as results:
             for block, jets in results:
                 shards.add(block, jets)

@@ -217,12 +217,12 @@ def _run_all(workplace: Workplace, workers: int, progress: Progress) -> dict[Tri
             while not open_runs[pair]:
                 following = next_trials(config, *pair, results[pair])
                 if not following:
-                    progress.advance(most - len(results[pair]))
+                    progress.skip(most - len(results[pair]))
                     return
                 for trial in following:
                     if (done := read_trial(workplace.folder / trial.folder)) is not None:
                         results[pair][trial] = done
-                        progress.advance()
+                        progress.skip(1)
                     else:
                         crew.submit(trial)
                         open_runs[pair] += 1

@@ -122,7 +122,7 @@ class _Training:
         self._resume()
         batch_size = self.job.settings.batch_size
         self.progress.start("train", self.job.num_steps * batch_size, "jets")
-        self.progress.advance(self.state.step * batch_size)
+        self.progress.skip(self.state.step * batch_size)
         if self.job.is_border(self.state.step) and self.state.validated < self.state.step:
             self._finish_row()
             self._save()

@@ -146,7 +146,7 @@ class _Fit:
         self._resume()
         config, state = self.config, self.state
         self.progress.start("train", config.epochs * len(self.train), "samples")
-        self.progress.advance(state.epoch * len(self.train))
+        self.progress.skip(state.epoch * len(self.train))
         while state.epoch < config.epochs and not state.ended:
             began = time.perf_counter()
             row = self._epoch()

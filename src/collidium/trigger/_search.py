@@ -255,7 +255,7 @@ class _Search:
         for number, values in places:
             if self.job.record(number).is_file():
                 self._accept(read_trial(self.job.record(number)), values)
-                self.progress.advance(self.cost)
+                self.progress.skip(self.cost)
             else:
                 missing.append((number, values))
         for trial in self._run(missing):

@@ -108,12 +108,17 @@ class _Inner:
         self._left -= n
         self._whole.advance(n, **{name: figures[name] for name in ("loss", "merit") if name in figures})
 
+    def skip(self, n: int) -> None:
+        """Count samples of an earlier call."""
+        self._left -= n
+        self._whole.skip(n)
+
     def finish(self) -> None:
         """The search goes on."""
 
     def complete(self) -> None:
         """Count the samples that a training left out."""
-        self._whole.advance(self._left)
+        self._whole.skip(self._left)
 
 
 @contextmanager
