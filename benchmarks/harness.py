@@ -18,6 +18,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from collidium.artifact import atomic_write
+
 ROOT = Path(__file__).parents[1]
 RESULTS = Path(__file__).parent / "results"
 DATA = ROOT / "data"
@@ -91,7 +93,8 @@ def publish(name: str, rows: list[Row]) -> None:
         content.append({**asdict(row), "ratio": row.ratio, "met": row.met, "machine": here, "date": date})
     Console(width=150).print(table)
     RESULTS.mkdir(exist_ok=True)
-    path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    with atomic_write(path, "w") as stream:
+        stream.write(json.dumps(content, indent=2) + "\n")
 
 
 def peer_python(name: str, requirements: list[str]) -> Path:

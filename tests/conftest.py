@@ -15,6 +15,36 @@ from collidium.cloud import DatasetWriter, Jets, columns_of, event_ids
 _FLAGS = ("part_isChargedHadron", "part_isNeutralHadron", "part_isPhoton", "part_isElectron", "part_isMuon")
 
 
+class Recorder:
+    """Progress that remembers what it was told; may do something at each advance."""
+
+    def __init__(self) -> None:
+        self.begun: list[tuple[str, int | None, str]] = []
+        self.advanced = self.skipped = self.num_ends = 0
+        self.figures: dict[str, float] = {}
+        self.on_advance: Callable[[], None] = lambda: None
+
+    def start(self, label: str, total: int | None, unit: str) -> None:
+        self.begun.append((label, total, unit))
+
+    def advance(self, n: int = 1, **figures: float) -> None:
+        self.advanced += n
+        self.figures.update(figures)
+        self.on_advance()
+
+    def skip(self, n: int) -> None:
+        self.skipped += n
+
+    def finish(self) -> None:
+        self.num_ends += 1
+
+
+@pytest.fixture
+def recorder() -> Recorder:
+    """Progress that remembers what it was told."""
+    return Recorder()
+
+
 @pytest.fixture
 def shared_data() -> Callable[[str], Path]:
     """Find a file of the open data by its path below the data folder; skip where it is absent."""

@@ -56,11 +56,17 @@ def test_what_an_earlier_call_has_done_does_not_count_as_speed(monkeypatch: pyte
     assert log.getvalue() == "generate: 800 of 1,000 jets, 5/s, 0:40 left\n"
 
 
-def test_a_bar_begins_where_an_earlier_call_ended() -> None:
-    progress = TerminalProgress(Console(file=io.StringIO(), force_terminal=True))
+def test_a_bar_takes_what_is_done_already_without_time() -> None:
+    now = 0.0
+    progress = TerminalProgress(Console(file=io.StringIO(), force_terminal=True, get_time=lambda: now))
     progress.start("generate", 1000, "jets")
-    progress.skip(700)
     assert progress._bar is not None
     (task,) = progress._bar.tasks
+    progress.skip(700)
     assert (task.completed, task.total, task.speed) == (700, 1000, None)
+    for done in (50, 0, 50, 50):
+        progress.skip(done)
+        now += 10.0
+        progress.advance(10)
+    assert (task.completed, task.speed, task.time_remaining) == (890, 1.0, 110)
     progress.finish()

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -29,29 +30,6 @@ if __name__ == "__main__":
     except KeyboardInterrupt:
         sys.exit(130)
 """
-
-
-class Counter:
-    """Progress that remembers."""
-
-    def __init__(self) -> None:
-        self.total: int | None = None
-        self.count = 0
-        self.skipped = 0
-        self.is_finished = False
-
-    def start(self, label: str, total: int | None, unit: str) -> None:
-        assert (label, unit) == ("generate", "jets")
-        self.total = total
-
-    def advance(self, n: int = 1, **figures: float) -> None:
-        self.count += n
-
-    def skip(self, n: int) -> None:
-        self.skipped += n
-
-    def finish(self) -> None:
-        self.is_finished = True
 
 
 @pytest.fixture(scope="module")
@@ -105,11 +83,11 @@ def test_the_dataset_is_complete(reference: tuple[Path, Manifest]) -> None:
 
 
 @pytest.mark.slow
-def test_two_workers_write_the_same_bytes(reference: tuple[Path, Manifest], tmp_path: Path) -> None:
-    progress = Counter()
-    out = generate(CONFIG, tmp_path / "data", workers=2, progress=progress)
+def test_two_workers_write_the_same_bytes(reference: tuple[Path, Manifest], tmp_path: Path, recorder: Any) -> None:
+    out = generate(CONFIG, tmp_path / "data", workers=2, progress=recorder)
     assert read_manifest(out).files == reference[1].files
-    assert (progress.total, progress.count, progress.skipped, progress.is_finished) == (64, 64, 0, True)
+    assert recorder.begun == [("generate", 64, "jets")]
+    assert (recorder.advanced, recorder.skipped, recorder.num_ends) == (64, 0, 1)
 
 
 @pytest.mark.slow
@@ -120,16 +98,17 @@ def test_another_seed_writes_other_bytes(reference: tuple[Path, Manifest], tmp_p
 
 
 @pytest.mark.slow
-def test_a_killed_job_goes_on_to_the_same_bytes(reference: tuple[Path, Manifest], tmp_path: Path) -> None:
+def test_a_killed_job_goes_on_to_the_same_bytes(
+    reference: tuple[Path, Manifest], tmp_path: Path, recorder: Any
+) -> None:
     job = start_and_wait_for_a_block(tmp_path)
     orphans = workers_of(job.pid)
     job.send_signal(signal.SIGKILL)
     job.communicate(timeout=30)
-    progress = Counter()
-    out = generate(CONFIG, tmp_path / "data", workers=2, progress=progress)
+    out = generate(CONFIG, tmp_path / "data", workers=2, progress=recorder)
     assert read_manifest(out).files == reference[1].files
-    assert 16 <= progress.skipped < 64  # the blocks that were there were not made again
-    assert progress.skipped + progress.count == 64
+    assert 16 <= recorder.skipped < 64  # the blocks that were there were not made again
+    assert recorder.skipped + recorder.advanced == 64
     assert not any(is_alive(pid) for pid in orphans)
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -71,27 +72,11 @@ def test_no_replicas_is_an_input_error() -> None:
         bootstrap(mean_of(np.ones(3)), np.zeros(3), num_replicas=0)
 
 
-class Recorder:
-    """Counts starts and ends."""
-
-    started, finished = 0, 0
-
-    def start(self, label: str, total: int | None, unit: str) -> None:
-        self.started += 1
-
-    def advance(self, n: int = 1, **figures: float) -> None:
-        pass
-
-    def finish(self) -> None:
-        self.finished += 1
-
-
 @pytest.mark.parametrize("error", [KeyboardInterrupt, InputError])
-def test_the_progress_is_ended_whatever_happens(error: type[BaseException]) -> None:
+def test_the_progress_is_ended_whatever_happens(error: type[BaseException], recorder: Any) -> None:
     def fails(weight: np.ndarray) -> np.ndarray:
         raise error
 
-    recorder = Recorder()
     with pytest.raises(error):
         bootstrap(fails, np.zeros(3), progress=recorder)
-    assert (recorder.started, recorder.finished) == (1, 1)
+    assert (len(recorder.begun), recorder.num_ends) == (1, 1)

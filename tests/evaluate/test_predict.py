@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -120,29 +121,9 @@ def test_impossible_settings_are_refused(changes: dict[str, object], message: st
         EvaluateConfig(**changes)
 
 
-class Recorder:
-    """Keeps what was begun, counts ends; may interrupt."""
-
-    def __init__(self, error: type[BaseException] | None = None) -> None:
-        self.begun: list[str] = []
-        self.num_ends = 0
-        self.error = error
-
-    def start(self, label: str, total: int | None, unit: str) -> None:
-        self.begun.append(label)
-
-    def advance(self, n: int = 1, **figures: float) -> None:
-        if self.error is not None:
-            raise self.error
-
-    def finish(self) -> None:
-        self.num_ends += 1
-
-
 def test_an_unknown_background_is_refused_before_the_model_runs(
-    run_path: Path, dataset_path: Path, tmp_path: Path
+    run_path: Path, dataset_path: Path, tmp_path: Path, recorder: Any
 ) -> None:
-    recorder = Recorder()
     config = replace(CONFIG, background="Tbq")
     with pytest.raises(InputError, match="unknown background class 'Tbq': did you mean Tbqq"):
         evaluate(run_path, dataset_path, tmp_path / "p", config=config, progress=recorder)
@@ -151,10 +132,13 @@ def test_an_unknown_background_is_refused_before_the_model_runs(
 
 
 def test_an_interruption_ends_the_progress_and_leaves_nothing(
-    run_path: Path, dataset_path: Path, tmp_path: Path
+    run_path: Path, dataset_path: Path, tmp_path: Path, recorder: Any
 ) -> None:
-    recorder = Recorder(KeyboardInterrupt)
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    recorder.on_advance = interrupt
     with pytest.raises(KeyboardInterrupt):
         evaluate(run_path, dataset_path, tmp_path / "p", config=CONFIG, progress=recorder)
-    assert (recorder.begun, recorder.num_ends) == (["evaluate"], 1)
+    assert ([label for label, _, _ in recorder.begun], recorder.num_ends) == (["evaluate"], 1)
     assert not list(tmp_path.glob("p*"))

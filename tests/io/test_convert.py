@@ -55,22 +55,10 @@ def test_max_jets_is_kept_exactly(tmp_path, three_files) -> None:
         assert [len(dataset.read_shard(i)) for i in range(dataset.num_shards)] == sizes
 
 
-def test_progress_counts_every_entry(tmp_path, three_files) -> None:
-    class Recorder:
-        total, done, is_finished = 0, 0, False
-
-        def start(self, label: str, total: int | None, unit: str) -> None:
-            self.total = total or 0
-
-        def advance(self, n: int = 1, **figures: float) -> None:
-            self.done += n
-
-        def finish(self) -> None:
-            self.is_finished = True
-
-    recorder = Recorder()
+def test_progress_counts_every_entry(tmp_path, three_files, recorder) -> None:
     convert(three_files, tmp_path / "out", progress=recorder)
-    assert (recorder.total, recorder.done, recorder.is_finished) == (1800, 1800, True)
+    assert recorder.begun == [("convert", 1800, "entries")]
+    assert (recorder.advanced, recorder.num_ends) == (1800, 1)
 
 
 def test_different_columns_are_refused(tmp_path, write_root, write_hls4ml, jetclass_branches, three_files) -> None:

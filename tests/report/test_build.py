@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -235,28 +236,17 @@ def test_metrics_without_their_context_are_refused(
         build_report(two_classes.run, two_classes.predictions, None, tmp_path / "r")
 
 
-class Interrupting:
-    """Interrupts at the third section, counts ends."""
-
-    num_sections, num_ends = 0, 0
-
-    def start(self, label: str, total: int | None, unit: str) -> None:
-        pass
-
-    def advance(self, n: int = 1, **figures: float) -> None:
-        self.num_sections += n
-        if self.num_sections == 3:
+def test_an_interruption_ends_the_progress_and_leaves_nothing(
+    two_classes: Inputs, tmp_path: Path, recorder: Any
+) -> None:
+    def interrupt_at_the_third_section() -> None:
+        if recorder.advanced == 3:
             raise KeyboardInterrupt
 
-    def finish(self) -> None:
-        self.num_ends += 1
-
-
-def test_an_interruption_ends_the_progress_and_leaves_nothing(two_classes: Inputs, tmp_path: Path) -> None:
-    progress = Interrupting()
+    recorder.on_advance = interrupt_at_the_third_section
     with pytest.raises(KeyboardInterrupt):
-        build_report(two_classes.run, two_classes.predictions, None, tmp_path / "r", progress=progress)
-    assert progress.num_ends == 1
+        build_report(two_classes.run, two_classes.predictions, None, tmp_path / "r", progress=recorder)
+    assert recorder.num_ends == 1
     assert not list(tmp_path.glob("r.partial"))
 
 

@@ -5,6 +5,7 @@ from collections import Counter
 from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image, ImageChops, ImageStat
@@ -17,35 +18,15 @@ from collidium.study._crew import Workplace, gather
 from collidium.study._trial import read_trial
 
 
-class _Stopping:
-    """Progress that stops the study after some runs, as Ctrl-C would."""
-
-    def __init__(self, after: int | None = None) -> None:
-        self.total = self.done = 0
-        self._after = after
-
-    def start(self, label: str, total: int | None, unit: str) -> None:
-        self.total = total or 0
-
-    def advance(self, n: int = 1, **figures: float) -> None:
-        self.done += n
-        if self._after is not None and self.done >= self._after:
-            raise KeyboardInterrupt
-
-    def skip(self, n: int) -> None:
-        self.done += n
-
-    def finish(self) -> None:
-        assert self.done == self.total
-
-
 @pytest.mark.slow
 def test_two_members_on_all_tasks(
-    tmp_path: Path, tiny: StudyConfig, sources: Sources, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, tiny: StudyConfig, sources: Sources, capsys: pytest.CaptureFixture[str], recorder: Any
 ) -> None:
-    progress = _Stopping()
-    study = run_study(tiny, tmp_path / "study", sources=sources, workers=0, progress=progress)
-    assert progress.done == 2 * 4 * (3 + 2 + 2)
+    study = run_study(tiny, tmp_path / "study", sources=sources, workers=0, progress=recorder)
+    assert recorder.begun == [("optimizers", 2 * 4 * (3 + 2 + 2), "runs")]
+    assert recorder.advanced == len(study.runs)
+    assert recorder.advanced + recorder.skipped == 2 * 4 * (3 + 2 + 2)
+    assert recorder.num_ends == 1
     assert {(row["task"], row["member"]) for row in study.summary} == {(t, m) for t in tiny.tasks for m in tiny.members}
     finals = Counter((run["task"], run["member"]) for run in study.runs if run["purpose"] == "final")
     assert set(finals.values()) == {2}
@@ -94,17 +75,27 @@ def whole(memory: StudyConfig, tmp_path_factory: pytest.TempPathFactory) -> Stud
 
 
 def test_an_interrupted_study_goes_on_to_the_same_end(
-    tmp_path: Path, memory: StudyConfig, whole: Study, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, memory: StudyConfig, whole: Study, monkeypatch: pytest.MonkeyPatch, recorder: Any
 ) -> None:
     _draw_one(monkeypatch)
+
+    def stop_after_five() -> None:
+        if recorder.advanced == 5:
+            raise KeyboardInterrupt
+
+    recorder.on_advance = stop_after_five
     with pytest.raises(KeyboardInterrupt):
-        run_study(memory, tmp_path / "cut", sources=Sources(), workers=0, progress=_Stopping(after=5))
+        run_study(memory, tmp_path / "cut", sources=Sources(), workers=0, progress=recorder)
     partial = tmp_path / "cut.partial"
     before = {path: path.stat().st_mtime_ns for path in partial.rglob("result.json")}
     assert 5 <= len(before) < len(whole.runs)
     torn = next(iter(before)).with_name(".result.json.1.tmp")
     torn.write_text("{")
-    again = run_study(memory, tmp_path / "cut", sources=Sources(), workers=0)
+    recorder.advanced = recorder.skipped = 0
+    recorder.on_advance = lambda: None
+    again = run_study(memory, tmp_path / "cut", sources=Sources(), workers=0, progress=recorder)
+    assert recorder.advanced == len(whole.runs) - len(before)
+    assert recorder.advanced + recorder.skipped == 2 * (3 + 2 + 2)
     kept = {tmp_path / "cut" / path.relative_to(partial): at for path, at in before.items()}
     assert {path: path.stat().st_mtime_ns for path in kept} == kept
     assert (again.path / STUDY_NAME).read_bytes() == (whole.path / STUDY_NAME).read_bytes()

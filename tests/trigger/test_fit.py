@@ -95,7 +95,7 @@ def test_a_member_is_calibrated_and_freezes_to_its_codes(finished: TriggerRun) -
 
 @pytest.mark.parametrize("killed_in", [1, 4])
 def test_a_killed_run_goes_on_to_the_same_bytes(
-    killed_in: int, finished: TriggerRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    killed_in: int, finished: TriggerRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, recorder: Any
 ) -> None:
     steps = 0
     whole = _Fit._step
@@ -111,8 +111,10 @@ def test_a_killed_run_goes_on_to_the_same_bytes(
         context.setattr(_Fit, "_step", dies)
         with pytest.raises(KeyboardInterrupt):
             fit(NETWORK, make_data(), CONFIG, tmp_path / "run")
-    run = fit(NETWORK, make_data(), CONFIG, tmp_path / "run")
+    run = fit(NETWORK, make_data(), CONFIG, tmp_path / "run", progress=recorder)
     assert digests(run.path) == digests(finished.path)
+    assert recorder.skipped == killed_in * 350
+    assert recorder.begun == [("train", recorder.skipped + recorder.advanced, "samples")]
 
 
 def test_other_data_does_not_go_on_with_a_killed_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -198,27 +200,11 @@ def test_inputs_must_be_the_networks(tmp_path: Path) -> None:
         fit(NETWORK, ArrayData({"z": data.x["x"]}, data.y, data.split), CONFIG, tmp_path / "run")
 
 
-def test_progress_is_told(tmp_path: Path) -> None:
-    told: dict[str, float] = {"advanced": 0}
-
-    class Counter:
-        def start(self, label: str, total: int | None, unit: str) -> None:
-            told["total"] = float(total or 0)
-
-        def advance(self, n: int = 1, **figures: float) -> None:
-            told["advanced"] += n
-            told.update(figures)
-
-        def skip(self, n: int) -> None:
-            told["skipped"] = n
-
-        def finish(self) -> None:
-            told["finished"] = 1
-
-    fit(NETWORK, make_data(), dataclasses.replace(CONFIG, epochs=2), tmp_path / "run", progress=Counter())
-    assert told["total"] == 2 * 360
-    assert (told["advanced"], told["skipped"]) == (2 * 350, 0)
-    assert {"loss", "merit", "members", "finished"} <= told.keys()
+def test_progress_is_told(tmp_path: Path, recorder: Any) -> None:
+    fit(NETWORK, make_data(), dataclasses.replace(CONFIG, epochs=2), tmp_path / "run", progress=recorder)
+    assert recorder.begun == [("train", 2 * 350, "samples")]  # whole batches
+    assert (recorder.advanced, recorder.skipped, recorder.num_ends) == (2 * 350, 0, 1)
+    assert {"loss", "merit", "members"} <= recorder.figures.keys()
 
 
 def test_measure_is_a_mean_over_all_samples() -> None:

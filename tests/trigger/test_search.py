@@ -172,7 +172,12 @@ def test_artifact_names_its_samples_and_holds_no_leftovers(finished: SearchResul
 
 @pytest.mark.parametrize("killed_at", [1, 4])
 def test_a_killed_search_goes_on_to_the_same_bytes(
-    killed_at: int, finished: SearchResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, jets: Path
+    killed_at: int,
+    finished: SearchResult,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    jets: Path,
+    recorder: Any,
 ) -> None:
     from collidium.trigger._fit import _Fit
 
@@ -190,9 +195,12 @@ def test_a_killed_search_goes_on_to_the_same_bytes(
         with pytest.raises(KeyboardInterrupt):
             search(RECIPE, jets, tmp_path / "out", space=SPACE, config=CONFIG)
     assert (tmp_path / "out.partial").is_dir()
-    again = search(RECIPE, jets, tmp_path / "out", space=SPACE, config=CONFIG)
+    again = search(RECIPE, jets, tmp_path / "out", space=SPACE, config=CONFIG, progress=recorder)
     assert again.trials == finished.trials
     assert digests(again.path) == digests(finished.path)
+    epochs_left = 2 * CONFIG.num_trials - (2 * killed_at - 1)
+    assert recorder.advanced == epochs_left * 4 * 64  # whole batches
+    assert recorder.begun == [("search", recorder.advanced + recorder.skipped, "samples")]
 
 
 def test_a_kill_between_training_and_record_trains_nothing_twice(
@@ -243,29 +251,15 @@ def test_a_search_in_which_all_fails_says_why(tmp_path: Path, monkeypatch: pytes
         search(RECIPE, jets, tmp_path / "out", space=SPACE, config=CONFIG)
 
 
-def test_progress_counts_every_sample_of_every_training(tmp_path: Path, finished: SearchResult, jets: Path) -> None:
-    told: dict[str, Any] = {"advanced": 0, "starts": []}
-
-    class Counter:
-        def start(self, label: str, total: int | None, unit: str) -> None:
-            told["starts"].append((label, total))
-
-        def advance(self, n: int = 1, **figures: float) -> None:
-            told["advanced"] += n
-            told.update(figures)
-
-        def skip(self, n: int) -> None:
-            told["advanced"] += n
-
-        def finish(self) -> None:
-            told["finished"] = True
-
+def test_progress_counts_every_sample_of_every_training(
+    tmp_path: Path, finished: SearchResult, jets: Path, recorder: Any
+) -> None:
     config = dataclasses.replace(CONFIG, num_trials=2)
     shutil.copytree(finished.path.with_name("out-samples"), tmp_path / "out-samples")
-    search(RECIPE, jets, tmp_path / "out", space=SPACE, config=config, progress=Counter())
-    assert told["starts"] == [("search", told["advanced"])]
-    assert told["trials"] == 2
-    assert told["finished"]
+    search(RECIPE, jets, tmp_path / "out", space=SPACE, config=config, progress=recorder)
+    assert recorder.begun == [("search", recorder.advanced + recorder.skipped, "samples")]
+    assert recorder.figures["trials"] == 2
+    assert recorder.num_ends == 1
 
 
 def assert_inside(space: SearchSpace, values: Any) -> None:

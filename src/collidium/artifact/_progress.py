@@ -15,7 +15,7 @@ class Progress(Protocol):
         """Count ``n`` more units done; ``figures`` are shown beside the bar, e.g. ``loss=0.31``."""
 
     def skip(self, n: int) -> None:
-        """Count ``n`` units that an earlier call has done: they say nothing of the rate."""
+        """Count ``n`` units that an earlier call has done, or that nobody need do: they say nothing of the rate."""
 
     def finish(self) -> None:
         """End the task."""
@@ -36,7 +36,7 @@ class SilentProgress:
         """Ignore the advance."""
 
     def skip(self, n: int) -> None:
-        """Ignore what is done."""
+        """Ignore the units."""
 
     def finish(self) -> None:
         """Ignore the end."""

@@ -96,8 +96,9 @@ class TerminalProgress:
         """Count ``n`` units without time."""
         self._done += n
         self._skipped += n
-        if self._bar is not None and n:
-            self._bar.reset(self._task, completed=self._done)
+        if self._bar is not None:
+            (task,) = self._bar.tasks
+            task.completed = self._done  # an update would count it as speed
 
     def finish(self) -> None:
         """End the task."""

@@ -55,9 +55,10 @@ class DirectionOptions(TypedDict, total=False):
 
 # The cost table, from measurements with one thread on CPUs with AMX (Intel) and with AVX-512 BF16 (AMD). A bfloat16
 # product has a fixed start-up cost there, so float32 wins for small products; with AVX-512 that depends on how many
-# matrices share it, from 2^21 for a single one to 2^18 for twelve. The Gram form is level (AMX) or wins by a tenth
-# (AVX-512) at k = 2 r and wins from k = 3 r on in both precisions; the eigendecomposition never wins. CUDA devices
-# follow the same aspect (the operation counts are equal) and have no lower limit for bfloat16.
+# matrices share it, from 2^21 for a single one to 2^18 for twelve. At k = 2 r the Gram form is level (AMX, in
+# bfloat16 measured with fewer restarts than now) or wins by a tenth (AVX-512); it wins from k = 3 r on in both
+# precisions; the eigendecomposition never wins. CUDA devices follow the same aspect (the operation counts are equal)
+# and have no lower limit for bfloat16.
 BFLOAT16_FROM = {"amx_bf16": 1 << 19, "avx512_bf16": 1 << 20}
 GRAM_FROM_ASPECT = 2.5
 

@@ -145,8 +145,9 @@ class _Fit:
         """Go on from the checkpoint, or from the start, to the end."""
         self._resume()
         config, state = self.config, self.state
-        self.progress.start("train", config.epochs * len(self.train), "samples")
-        self.progress.skip(state.epoch * len(self.train))
+        epoch_size = self.steps * min(config.batch_size, len(self.train))
+        self.progress.start("train", config.epochs * epoch_size, "samples")
+        self.progress.skip(state.epoch * epoch_size)
         while state.epoch < config.epochs and not state.ended:
             began = time.perf_counter()
             row = self._epoch()
